@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Animate the cell states of a run of temporal_order_3bit.py over training, into viz/temporal_order_3bit.gif.
+
+Reads results.json and snapshots.npz of the run; trains nothing.
+"""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.24", "matplotlib>=3.8", "imageio>=2.31"]
+# ///
+
+import argparse
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import imageio.v3
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+EXPERIMENT = "temporal_order_3bit"
+ROOT = Path(__file__).resolve().parent.parent
+X, Y = 4, 5
+MARKER_COLOUR = {X: "#009E73", Y: "#D55E00"}
+SYMBOLS, CLASSES, CHANCE = "abcdXYBE", ("XX", "XY", "YX", "YY"), 0.25
+LIMIT = 3.0  # colours end here: tanh(3) is 0.995, so that beyond it nothing changes for the network
+
+
+# shared block
+def load_run(directory, experiment, command, arrays=True):
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    path = directory / "results.json"
+    try:
+        results = json.loads(path.read_text())
+        found = results["experiment"], results["schema"]
+        if found != (experiment, 1):
+            sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        snapshots = {}
+        if arrays:
+            path = directory / "snapshots.npz"
+            with np.load(path) as file:
+                snapshots = dict(file)
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: {command}")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        sys.exit(f"{path} is damaged, or not of this program")
+    return results, snapshots
+
+
+# shared block
+def mark(axis, symbols):
+    """Draw a dotted line, and the letter above, at each X and Y of symbols (T,); returns the lines."""
+    lines = []
+    for t in np.flatnonzero((symbols == X) | (symbols == Y)):
+        colour = MARKER_COLOUR[symbols[t]]
+        lines.append(axis.axvline(t, color=colour, linewidth=1.5, linestyle=":", zorder=3))
+        axis.annotate(SYMBOLS[symbols[t]], (t, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), ha="center",
+                      textcoords="offset points", color=colour, fontweight="bold", annotation_clip=False)  # fmt: skip
+    return lines
+
+
+# shared block
+def save_gif(figure, moving, draw, n, fps, path):
+    """Write draw(k), k = 0 to n - 1, as frames of a GIF that loops and holds its last frame for two seconds.
+
+    moving: the artists that change, or lie over those that do, in drawing order; all else is drawn once. Colours are
+    rounded to four bits a channel: few enough for a palette without dithering, which would not compress.
+    """
+    canvas, frames = figure.canvas, []
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    for k in range(n):
+        canvas.restore_region(still)
+        draw(k)
+        for artist in moving:
+            figure.draw_artist(artist)
+        frames.append((np.asarray(canvas.buffer_rgba())[:, :, :3].astype(np.uint16) + 8) // 17 * 17)
+    plt.close(figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    duration = [1000 // fps] * (n - 1) + [2000]
+    imageio.v3.imwrite(path, np.stack(frames).astype(np.uint8), duration=duration, loop=0)
+    print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
+
+
+def animate(results, arrays, n_frames):
+    """What save_gif takes first: the figure, its moving artists, the function that draws a frame, how many frames."""
+    step, c, x, y = (arrays[f"lstm/{name}"] for name in ("step", "c", "x", "y"))  # c (snapshots, T, H, n)
+    shown = np.unique(np.linspace(0, len(step) - 1, min(n_frames, len(step))).round().astype(int))
+    history, batch = results["runs"]["lstm"]["history"], results["config"]["batch"]
+    steps, accuracy = np.array(history["step"]), np.array(history["val_accuracy"], float)[:, 0]
+    figure = plt.figure(figsize=(8.4, 5.6), dpi=100)
+    grid = figure.add_gridspec(3, 2, height_ratios=[1, 1, 0.8])
+    panels = [figure.add_subplot(grid[k // 2, k % 2]) for k in range(4)]
+    images, marks = [], []
+    for k, axis in enumerate(panels):
+        images.append(axis.imshow(c[0, :, :, k].T, cmap=plt.get_cmap("RdBu", 49), vmin=-LIMIT, vmax=LIMIT))
+        marks += mark(axis, x[:, k])
+        axis.set(yticks=range(c.shape[2]), ylabel="cell")
+        axis.set_title(f"class {CLASSES[y[k]]}", pad=15)
+        axis.grid(False)
+    for axis in panels[2:]:
+        axis.set_xlabel("time step")
+    figure.colorbar(images[0], ax=panels, label="cell state $c_t$", extend="both")
+    below = figure.add_subplot(grid[2, :])
+    below.plot(steps * batch, accuracy, color="#BBBBBB")
+    below.axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
+    (past,) = below.plot([], [], color="#0072B2")
+    (now,) = below.plot([], [], "o", color="#0072B2", markersize=8)
+    room = 0.01 * steps[-1] * batch
+    below.set(xlabel="training sequences", ylabel="accuracy", ylim=(0, 1.1), xlim=(-room, steps[-1] * batch + room))
+    title = figure.suptitle(" ")
+
+    def draw(frame):
+        k = shown[frame]
+        here, before = np.interp(step[k], steps, accuracy), steps < step[k]
+        for n, image in enumerate(images):
+            image.set_data(c[k, :, :, n].T)
+        past.set_data(np.append(steps[before], step[k]) * batch, np.append(accuracy[before], here))
+        now.set_data([step[k] * batch], [here])
+        title.set_text(f"LSTM cell states after {step[k] * batch:,} training sequences")
+
+    return figure, [*images, *marks, past, now, title], draw, len(shown)
+
+
+def main(argv=None):
+    """Animate; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
+    parser.add_argument("--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz")
+    parser.add_argument("--fps", type=int, default=6, help="frames a second (default: 6)")
+    parser.add_argument("--n-frames", type=int, default=60, help="at most so many frames (default: 60)")
+    options = parser.parse_args(argv)
+    out = options.out or (options.run or Path()) / "viz" / f"{EXPERIMENT}.gif"
+    if options.fps < 1 or options.n_frames < 1:
+        parser.error("arguments --fps and --n-frames: at least 1")
+    plt.style.use(ROOT / "visualize" / "lab.mplstyle")
+    run = options.run or Path("results") / EXPERIMENT
+    results, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))
+    save_gif(*animate(results, arrays, options.n_frames), options.fps, out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

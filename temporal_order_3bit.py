@@ -1,0 +1,859 @@
+#!/usr/bin/env python3
+"""Temporal order, 3 bit: which of four orders did two symbols come in, with noise around and between them?
+
+DOCSTRING
+"""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.24"]
+# ///
+
+import argparse
+import itertools
+import json
+import math
+import os
+import platform
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # read when NumPy loads; more threads only slow matrices this small
+import numpy as np
+
+EXPERIMENT = "temporal_order_3bit"
+SYMBOLS = "abcdXYBE"
+X, START, END = (SYMBOLS.index(symbol) for symbol in "XBE")
+CLASSES = ("XX", "XY", "YX", "YY")
+D, O = len(SYMBOLS), len(CLASSES)
+ALPHABET = np.arange(D, dtype=np.uint8)
+PAPER_LENGTHS, PAPER_RANGES = (100, 110), ((10, 20), (50, 60))
+RECIPES = {
+    "default": {"lr": 0.025, "schedule": "cosine", "input_gate_bias": -4.0, "beta2": 0.95},
+    "writeup": {"lr": 0.02, "schedule": "constant", "input_gate_bias": -1.0, "beta2": 0.999},
+}
+QUICK = {"steps": 150, "eval_n": 128, "out": f"results/quick/{EXPERIMENT}"}
+CLIP = 1.0
+INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
+CHUNK = 32  # batches drawn at a time
+EVAL_BLOCK = 128  # held-out sequences that pass through the network side by side
+
+# ------------------------------------------------------------------------------------------------------ data
+
+
+# shared block
+def stream(seed, *key):
+    """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def marker_ranges(T):
+    """First and last step (both inclusive) at which each of the two markers may stand in T steps.
+
+    The write-up's [3, 12] and [25, 40] of T = 50 scale with T, rounded down, clear of the two end symbols:
+    [6 %, 24 %] and [50 %, 80 %]. Raises ValueError below T = 5, the shortest sequence with room for both.
+    """
+    if T < 5:
+        raise ValueError(f"{T} steps are too few for two markers between two end symbols: the least is 5")
+    return (max(1, 3 * T // 50), 12 * T // 50), (T // 2, min(4 * T // 5, T - 2))
+
+
+def make_batch(rng, lengths, ranges, labels=None):
+    """Draw n sequences of the temporal order problem (experiment 6a).
+
+    lengths: (n,) steps of each sequence; ranges: ((first, last), (first, last)) steps of the markers;
+    labels: (n,) classes to draw, random if None.
+    Returns symbols (max(lengths), n), indices into SYMBOLS (behind the end of a sequence: noise), and labels (n,).
+    """
+    lengths = np.asarray(lengths)
+    n, column = len(lengths), np.arange(len(lengths))
+    labels = rng.integers(O, size=n) if labels is None else np.asarray(labels)
+    t1, t2 = (rng.integers(first, last, size=n, endpoint=True) for first, last in ranges)
+    symbols = rng.integers(X, size=(lengths.max(), n), dtype=np.uint8)
+    symbols[0] = START
+    symbols[t1, column] = X + labels // 2
+    symbols[t2, column] = X + labels % 2
+    symbols[lengths - 1, column] = END
+    return symbols, labels
+
+
+def draw_population(options, key, block, n):
+    """n sequences for every seed, from its stream key, in blocks of one length each (the same for all seeds).
+
+    Returns symbols (T, S, n), labels (S, n) and the lengths of the blocks.
+    """
+    if options.paper_lengths:
+        ranges = PAPER_RANGES
+        T = stream(0, LENGTHS, *key).integers(*PAPER_LENGTHS, size=math.ceil(n / block), endpoint=True)
+    else:
+        ranges, T = marker_ranges(options.T), np.full(math.ceil(n / block), options.T)
+    lengths = np.repeat(T, block)[:n]
+    drawn = [make_batch(stream(seed, *key), lengths, ranges) for seed in options.seeds]
+    return np.stack([symbols for symbols, _ in drawn], axis=1), np.stack([labels for _, labels in drawn]), T
+
+
+# ------------------------------------------------------------------------------------------------ parameters
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A kind of network: "rnn", or "lstm", whose cells share the gates of their memory block."""
+
+    kind: str
+    hidden: int = 4
+    blocks: int = 4
+    forget_gate: bool = False
+
+    @property
+    def gates(self):
+        return "" if self.kind == "rnn" else "ifo" if self.forget_gate else "io"
+
+    @property
+    def shapes(self):
+        rows = len(self.gates) * self.blocks + self.hidden
+        return {"W": (rows, self.hidden + D + 1), "V": (O, self.hidden), "b": (O, 1)}
+
+    @property
+    def P(self):
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+
+assert Cell("lstm").P == 176 and Cell("rnn").P == 72  # the write-up has 184 and 68
+
+
+# shared block
+def views(theta, shapes):
+    """Cut flat parameters theta (S, P) into named views of shape (S, *shape), in the order of shapes."""
+    named, start = SimpleNamespace(), 0
+    for name, shape in shapes.items():
+        stop = start + math.prod(shape)
+        setattr(named, name, theta[:, start:stop].reshape(len(theta), *shape))
+        start = stop
+    return named
+
+
+def init_theta(cell, seeds, dtype, input_gate_bias):
+    """Initial parameters (S, P): N(0, 0.1^2); biases 0, but input_gate_bias and 1 for the forget gates."""
+    theta = np.stack([0.1 * stream(seed, INIT).standard_normal(cell.P) for seed in seeds]).astype(dtype)
+    p = views(theta, cell.shapes)
+    p.W[:, :, -1] = 0
+    p.b[...] = 0
+    for k, gate in enumerate(cell.gates):
+        p.W[:, k * cell.blocks : (k + 1) * cell.blocks, -1] = {"i": input_gate_bias, "f": 1, "o": 0}[gate]
+    return theta
+
+
+class Network:
+    """S networks on parameters theta (S, P), with every array that their passes write, cut into steps beforehand.
+
+    T: steps of the longest sequence; B: sequences side by side; only with backward=True can gradients be had.
+    """
+
+    def __init__(self, cell, theta, T, B, backward=True):
+        S, H, G = len(theta), cell.hidden, len(cell.gates)
+        R, K = (G + 1) * H, cell.hidden + D + 1
+
+        def zeros(*shape):
+            return np.zeros(shape, theta.dtype)
+
+        self.cell, self.p = cell, views(theta, cell.shapes)
+        # The cells of a block have equal gate rows: W_full = tie W. Halving the gate rows lets one tanh make all
+        # activations: sigma(z) = (1 + tanh(z / 2)) / 2.
+        block = np.arange(H) * cell.blocks // H
+        parameter_row = np.concatenate([k * cell.blocks + block for k in range(G)] + [G * cell.blocks + np.arange(H)])
+        self.tie = (parameter_row[:, None] == np.arange(cell.shapes["W"][0])).astype(theta.dtype)
+        self.scale = np.repeat([0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
+        self.half = np.array(0.5, theta.dtype)
+        self.W_full, self.W_scaled = zeros(S, R, K), zeros(S, R, K)
+
+        self.v = zeros(T + 1, S, K, B)  # sources [h_{t-1}; x_t; 1]
+        self.v[:, :, -1] = 1
+        self.x, self.h = self.v[:-1, :, H:-1], self.v[1:, :, :H]
+        self.a = zeros(T, S, R, B)  # net inputs, which activations replace
+        self.gates = self.a[:, :, : G * H]
+        row = self.row = {name: self.a[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        if cell.kind == "rnn":
+            self.forward_steps = list(zip(self.v, self.a, self.h))
+        else:
+            self.c, self.tanh_c, self.ig = zeros(T + 1, S, H, B), zeros(T, S, H, B), zeros(T, S, H, B)
+            cells = row["i"], row.get("f", self.ig), row["o"], row["g"], self.ig, self.c, self.c[1:], self.tanh_c, self.h
+            self.forward_steps = list(zip(self.v, self.a, self.gates, *cells))
+        if not backward:
+            return
+        self.grad = zeros(S, cell.P)
+        self.d = views(self.grad, cell.shapes)
+        self.dz, self.dh = zeros(T, S, R, B), zeros(S, H, B)
+        self.d_gates = self.dz[:, :, : G * H]
+        self.d_row = {name: self.dz[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        if cell.kind == "rnn":
+            self.backward_steps = list(self.dz)
+        else:
+            self.dc, self.dc_from_h, self.dh_dc = zeros(S, 1, H, B), zeros(S, 1, H, B), zeros(T, S, 1, H, B)
+            by_gate = self.dz.reshape(T, S, G + 1, H, B)  # all but o act through c
+            through_c = zip(by_gate[:, :, :2], by_gate[:, :, 3:]) if cell.forget_gate else zip(by_gate[:, :, ::2])
+            f = row["f"][:, :, None] if cell.forget_gate else self.dh_dc
+            self.backward_steps = list(zip(self.dh_dc, f, self.d_row["o"], through_c, self.dz))
+
+
+# --------------------------------------------------------------------------------------------------- forward
+
+
+def forward(net, symbols):
+    """Run the networks over symbols (T, S, B) from a zero state; returns the logits after the last step, (S, O, B)."""
+    T, p = len(symbols), net.p
+    np.equal(symbols[:, :, None], ALPHABET[:, None], out=net.x[:T])
+    np.matmul(net.tie, p.W, out=net.W_full)
+    np.multiply(net.W_full, net.scale, out=net.W_scaled)
+    W, half, forget_gate = net.W_scaled, net.half, net.cell.forget_gate
+    add, matmul, multiply, tanh = np.add, np.matmul, np.multiply, np.tanh  # their last argument takes the result
+    if net.cell.kind == "rnn":
+        for v, a, h in net.forward_steps[:T]:
+            matmul(W, v, a)
+            tanh(a, h)
+    else:
+        for v, a, gates, i, f, o, g, ig, c_before, c, tanh_c, h in net.forward_steps[:T]:
+            matmul(W, v, a)
+            tanh(a, a)
+            multiply(gates, half, gates)
+            add(gates, half, gates)
+            multiply(i, g, ig)
+            if forget_gate:
+                multiply(f, c_before, c)
+                add(c, ig, c)
+            else:
+                add(c_before, ig, c)
+            tanh(c, tanh_c)
+            multiply(o, tanh_c, h)
+    return p.V @ net.h[T - 1] + p.b
+
+
+def softmax(logits):
+    """Probabilities (S, O, B) of logits (S, O, B)."""
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def cross_entropy(logits, labels):
+    """Loss (S, B) of logits (S, O, B) under labels (S, B), and its derivative by the logits, (S, O, B)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    e = np.exp(shifted)
+    total = e.sum(axis=1, keepdims=True)
+    target = labels[:, None] == np.arange(O)[:, None]
+    return np.log(total[:, 0]) - (shifted * target).sum(axis=1), e / total - target
+
+
+# -------------------------------------------------------------------------------------------------- backward
+
+
+def backward(net, T, d_logits):
+    """Gradient of the loss of the T steps just run, from d_logits (S, O, B), into net.grad (S, P)."""
+    p, d, dz, dh, h = net.p, net.d, net.dz[:T], net.dh, net.h[:T]
+    np.matmul(d_logits, h[-1].transpose(0, 2, 1), out=d.V)
+    np.sum(d_logits, axis=2, keepdims=True, out=d.b)
+    np.matmul(p.V.transpose(0, 2, 1), d_logits, out=dh)
+    W_hT = net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1)
+    add, matmul, multiply, forget_gate = np.add, np.matmul, np.multiply, net.cell.forget_gate
+    if net.cell.kind == "rnn":
+        np.multiply(h, h, out=dz)
+        np.subtract(1, dz, out=dz)
+        for dz_t in net.backward_steps[T - 1 :: -1]:
+            multiply(dz_t, dh, dz_t)
+            matmul(W_hT, dz_t, dh)
+    else:
+        # For all steps at once: the derivatives of c (of h, for o) by each row's net input, where dz will be, and of h
+        # by c.
+        row, d_row = ({name: a[:T] for name, a in rows.items()} for rows in (net.row, net.d_row))
+        ig, tanh_c, dh_dc = net.ig[:T], net.tanh_c[:T], net.dh_dc[:T, :, 0]
+        np.subtract(1, net.gates[:T], out=net.d_gates[:T])
+        np.multiply(d_row["i"], ig, out=d_row["i"])
+        if forget_gate:
+            np.multiply(d_row["f"], row["f"], out=d_row["f"])
+            np.multiply(d_row["f"], net.c[:T], out=d_row["f"])
+        np.multiply(d_row["o"], h, out=d_row["o"])
+        np.multiply(ig, row["g"], out=d_row["g"])
+        np.subtract(row["i"], d_row["g"], out=d_row["g"])
+        np.multiply(h, tanh_c, out=dh_dc)
+        np.subtract(row["o"], dh_dc, out=dh_dc)
+        dc, dc_from_h, dh_row = net.dc, net.dc_from_h, dh[:, None]
+        dc.fill(0)
+        for dh_dc_t, f, do, through_c, dz_t in net.backward_steps[T - 1 :: -1]:
+            multiply(dh_dc_t, dh_row, dc_from_h)
+            add(dc, dc_from_h, dc)
+            multiply(do, dh, do)
+            for d_rows in through_c:
+                multiply(d_rows, dc, d_rows)
+            if forget_gate:
+                multiply(dc, f, dc)
+            matmul(W_hT, dz_t, dh)
+    dW_full = np.matmul(dz, net.v[:T].transpose(0, 1, 3, 2)).sum(axis=0)
+    np.matmul(net.tie.T, dW_full, out=d.W)
+
+
+# ------------------------------------------------------------------------------------------------------ Adam
+
+
+# shared block
+def clip_by_norm(grad, limit):
+    """Scale each row of grad (S, P) in place to a Euclidean norm of at most limit; returns the norms before, (S,)."""
+    norm = np.sqrt(np.square(grad, dtype=np.float64).sum(axis=1))
+    grad *= (limit / np.maximum(norm, limit))[:, None].astype(grad.dtype)
+    return norm
+
+
+# shared block
+def adam(state, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
+    """Update number state.step + 1 of Adam (Kingma and Ba 2015) on state.theta with its moments m and v, (S, P) each.
+
+    In place; rows that are not active (S,) keep their parameters.
+    """
+    state.step += 1
+    state.m += (1 - beta1) * (grad - state.m)
+    state.v += (1 - beta2) * (grad * grad - state.v)
+    root = np.sqrt(state.v / (1 - beta2**state.step)) + epsilon
+    np.subtract(state.theta, lr / (1 - beta1**state.step) * state.m / root, out=state.theta, where=active[:, None])
+
+
+# -------------------------------------------------------------------------------------------- gradient check
+
+
+# shared block
+def numerical_gradient(loss, theta, step=1e-3):
+    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,), all perturbations side by side."""
+    P = len(theta)
+    population = np.tile(theta, (4, P, 1))
+    population[:, np.arange(P), np.arange(P)] += step * np.array([[2.0], [1.0], [-1.0], [-2.0]])
+    return np.array([-1.0, 8.0, -8.0, 1.0]) @ loss(population.reshape(4 * P, P)).reshape(4, P) / (12 * step)
+
+
+# shared block
+def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
+    """Print the largest relative error of two gradients (P,) and whose it is; True if it is within tolerance.
+
+    The error is |a - n| / max(|a|, |n|, floor); fewer than 90 % of gradients above the floor prove too little.
+    """
+    size = np.maximum(np.abs(analytic), np.abs(numerical))
+    error = np.abs(analytic - numerical) / np.maximum(size, floor)
+    error = np.where(np.isfinite(error), error, np.inf)
+    worst, share = int(error.argmax()), float((size > floor).mean())
+    place = [f"{name}[{', '.join(map(str, i))}]" for name, shape in shapes.items() for i in np.ndindex(shape)][worst]
+    ok = error[worst] <= tolerance and share >= 0.9
+    print(f"{variant:28} largest relative error {error[worst]:.1e} at {place:9} of {len(error):4} parameters, "
+          f"{100 * share:.0f} % above {floor:g}: {'ok' if ok else 'FAILED'}")
+    return ok
+
+
+def gradient_check():
+    """Check every parameter of every variant of network, in float64; returns the exit status, 0 or 1."""
+    variants = {
+        "rnn": Cell("rnn"),
+        "lstm": Cell("lstm"),
+        "lstm, forget gate": Cell("lstm", forget_gate=True),
+        "lstm, 2 blocks": Cell("lstm", blocks=2),
+        "lstm, 2 blocks, forget gate": Cell("lstm", blocks=2, forget_gate=True),
+    }
+    T, B, ok = 8, 6, True
+    symbols, labels = make_batch(stream(2, TRAIN), np.full(B, T), marker_ranges(T))
+    for variant, cell in variants.items():
+
+        def loss(population):
+            net = Network(cell, population, T, B, backward=False)
+            per_sequence, _ = cross_entropy(forward(net, symbols[:, None]), labels[None].repeat(len(population), 0))
+            return per_sequence.mean(axis=1)
+
+        theta = 0.5 * stream(2, INIT).standard_normal((1, cell.P))
+        net = Network(cell, theta, T, B)
+        for answer in (labels + 1) % O, labels:  # the first leaves traces that the second pass must not heed
+            _, d_logits = cross_entropy(forward(net, symbols[:, None]), answer[None])
+            backward(net, T, d_logits / B)
+        ok &= compare_gradients(variant, net.grad[0], numerical_gradient(loss, theta[0]), cell.shapes)
+    return 0 if ok else 1
+
+
+# ---------------------------------------------------------------------------------------- evaluate and train
+
+
+def held_out(options):
+    """The held-out sequences of every seed, drawn once: [(symbols (T, S, n), labels (S, n)), ...], n = EVAL_BLOCK."""
+    n = math.ceil(options.eval_n / EVAL_BLOCK) * EVAL_BLOCK
+    symbols, labels, lengths = draw_population(options, (EVAL,), EVAL_BLOCK, n)
+    cuts = [slice(k, k + EVAL_BLOCK) for k in range(0, n, EVAL_BLOCK)]
+    return [(symbols[:T, :, cut], labels[:, cut]) for T, cut in zip(lengths, cuts)]
+
+
+def evaluate(net, blocks, n):
+    """Loss of the first n held-out sequences, the classes predicted, and the true ones, each (S, n)."""
+    loss, predicted = [], []
+    for symbols, labels in blocks:
+        logits = forward(net, symbols)
+        loss.append(cross_entropy(logits, labels)[0])
+        predicted.append(logits.argmax(axis=1))
+    labels = [labels for _, labels in blocks]
+    return tuple(np.concatenate(arrays, axis=1)[:, :n] for arrays in (loss, predicted, labels))
+
+
+def sign_accuracy(signs, labels):
+    """Share of classes told by sign patterns (n, cells): the first half says what each means, the second is told."""
+    pattern = np.unique(signs, axis=0, return_inverse=True)[1].ravel()
+    half, table = len(labels) // 2, np.zeros((pattern.max() + 1, O))
+    np.add.at(table, (pattern[:half], labels[:half]), 1)
+    return (table.argmax(axis=1)[pattern[half:]] == labels[half:]).mean()
+
+
+def measure(net, blocks):
+    """What the pictures of an LSTM are said to show, over the held-out sequences: {name: (S,)}.
+
+    gate_* and write_*: the mean of max_k i_t, and of sum_k |i_t g_t|, at the two markers and at the distractors;
+    *_selectivity: their ratio; output_gate_*: the mean of max_k o_t at the last step and before it;
+    sign_accuracy*: by the signs of c at the last step, of all cells and of the two that tell most in the first half.
+    """
+    parts, signs = [], []
+    for symbols, _ in blocks:
+        T = len(symbols)
+        forward(net, symbols)
+        output = net.row["o"][:T].max(axis=2)
+        part = {"output_gate_at_end": output[-1].mean(axis=1), "output_gate_before": output[:-1].mean(axis=(0, 2))}
+        marker, distractor = (symbols >= X) & (symbols < START), symbols < X
+        for name, value in ("gate", net.row["i"][:T].max(axis=2)), ("write", np.abs(net.ig[:T]).sum(axis=2)):
+            part[f"{name}_at_markers"] = (value * marker).sum(axis=(0, 2)) / marker.sum(axis=(0, 2))
+            part[f"{name}_at_distractors"] = (value * distractor).sum(axis=(0, 2)) / distractor.sum(axis=(0, 2))
+        parts.append(part)
+        signs.append(net.c[T] > 0)
+    measures = {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
+    for name in "gate", "write":
+        measures[f"{name}_selectivity"] = measures[f"{name}_at_markers"] / measures[f"{name}_at_distractors"]
+    signs = np.concatenate(signs, axis=2).transpose(0, 2, 1)  # (S, n, H)
+    labels = np.concatenate([labels for _, labels in blocks], axis=1)
+    half, pairs = labels.shape[1] // 2, list(itertools.combinations(range(net.cell.hidden), 2))
+    told = {"sign_accuracy": [], "sign_accuracy_two_cells": []}
+    for sign, label in zip(signs, labels):
+        told["sign_accuracy"].append(sign_accuracy(sign, label))
+        best = max(pairs, key=lambda pair: sign_accuracy(sign[:half, pair], label[:half]), default=(0,))
+        told["sign_accuracy_two_cells"].append(sign_accuracy(sign[:, best], label))
+    return measures | told
+
+
+def snapshot(net, symbols):
+    """Copies of what the first seed's network does with recorded symbols (T, n): h, c and the gates, and softmax p."""
+    logits = forward(net, symbols[:, None])
+    arrays = {"h": net.h} | ({"c": net.c[1:]} | {gate: net.row[gate] for gate in net.cell.gates} if net.cell.gates else {})
+    return {name: array[:, 0].copy() for name, array in arrays.items()} | {"p": softmax(logits)[0]}
+
+
+def learning_rate(options, step):
+    """The rate of update step = 0, 1, ...: constant, or falling to zero along half a cosine over the run."""
+    return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
+
+
+def update(net, state, symbols, labels, options, alive):
+    """One training step on symbols (T, S, B), labels (S, B); a seed of non-finite loss or gradient leaves alive (S,)."""
+    loss, d_logits = cross_entropy(forward(net, symbols), labels)
+    loss = loss.mean(axis=1)
+    backward(net, len(symbols), d_logits / labels.shape[1])
+    norm = clip_by_norm(net.grad, CLIP)
+    alive &= np.isfinite(loss) & np.isfinite(norm)
+    net.grad[~alive] = 0
+    state.loss_sum += loss
+    adam(state, net.grad, learning_rate(options, state.step), options.beta2, alive)
+    for s in np.flatnonzero(~alive):
+        state.diverged_at[s] = state.diverged_at[s] or state.step
+
+
+def initial_state(cell, options):
+    """All that the rest of a variant's run depends on, as it is before the first step."""
+    theta, S = init_theta(cell, options.seeds, np.dtype(options.dtype), options.input_gate_bias), len(options.seeds)
+    return SimpleNamespace(
+        step=0,
+        theta=theta,
+        m=np.zeros_like(theta),
+        v=np.zeros_like(theta),
+        loss_sum=np.zeros(S),  # over the steps since the last evaluation
+        diverged_at=[None] * S,
+        history={"step": [], "train_loss": [], "val_loss": [], "val_accuracy": []},
+        snapshots={"step": []},
+        wall_clock_s=0.0,
+    )
+
+
+def train(variant, cell, options, state, save, interrupt):
+    """Train a variant from state, which it keeps up to date, to the last step, with save(state) once in a while.
+
+    Returns what results.json has of the variant and its arrays for snapshots.npz, or None where interrupted.
+    """
+    S, B, history = len(options.seeds), options.batch, state.history
+    T = PAPER_LENGTHS[1] if options.paper_lengths else options.T
+    net = Network(cell, state.theta, T, B)
+    eval_net, eval_blocks = Network(cell, state.theta, T, EVAL_BLOCK, backward=False), held_out(options)
+    record_net = Network(cell, state.theta[:1], T, O, backward=False)
+    ranges = PAPER_RANGES if options.paper_lengths else marker_ranges(T)
+    x, y = make_batch(stream(options.seeds[0], RECORD), [T] * O, ranges, labels=range(O))
+    alive = np.array([step is None for step in state.diverged_at])
+    chunk, saved, started = None, time.perf_counter(), time.perf_counter() - state.wall_clock_s
+
+    def due(every, last):
+        return state.step not in last[-1:] and (state.step % every == 0 or state.step == options.steps)
+
+    while True:
+        early = 5 * state.step < options.steps  # most is learned then
+        if due(max(1, options.snapshot_every // (5 if early else 1)), state.snapshots["step"]):
+            for name, value in ({"step": state.step} | snapshot(record_net, x)).items():
+                state.snapshots.setdefault(name, []).append(value)
+        if due(options.eval_every, history["step"]):
+            loss, predicted, truth = evaluate(eval_net, eval_blocks, options.eval_n)
+            accuracy = (predicted == truth).mean(axis=1)
+            steps = state.step - (history["step"] or [0])[-1]
+            row = {"train_loss": state.loss_sum / (steps or np.nan), "val_loss": loss.mean(axis=1), "val_accuracy": accuracy}
+            history["step"].append(state.step)
+            for name, values in row.items():
+                history[name].append(np.where(alive, values, np.nan))
+            state.loss_sum[:] = 0
+            state.wall_clock_s = time.perf_counter() - started
+            print_progress(variant, history, "val_accuracy", accuracy == 1, options.steps, S * B, state.wall_clock_s)
+            if state.step < options.steps and time.perf_counter() - saved >= 1:
+                save(state)
+                saved = time.perf_counter()
+        if interrupt.seen:
+            state.wall_clock_s = time.perf_counter() - started
+            save(state)
+            return None
+        if state.step == options.steps:
+            break
+        if chunk != state.step // CHUNK:
+            chunk = state.step // CHUNK
+            symbols, labels, lengths = draw_population(options, (TRAIN, chunk), B, CHUNK * B)
+        k = state.step % CHUNK
+        batch = slice(k * B, (k + 1) * B)
+        update(net, state, symbols[: lengths[k], :, batch], labels[:, batch], options, alive)
+    confusion = np.zeros((S, O, O), int)
+    np.add.at(confusion, (np.arange(S)[:, None], truth, predicted), 1)
+    result = {
+        "trainable_parameters": cell.P,
+        "wall_clock_s": state.wall_clock_s,
+        "sequences_per_s": S * B * options.steps / state.wall_clock_s,
+        "sequences_seen": [B * (step or options.steps) for step in state.diverged_at],
+        "diverged_at_step": state.diverged_at,
+        "history": history,
+        "final": {name: history[name][-1] for name in ("val_accuracy", "val_loss")},
+        "measures": measure(eval_net, eval_blocks) if cell.gates else {},
+        "sequences_to_95": first_reached(history, 0.95, B),
+        "sequences_to_100": first_reached(history, 1.0, B),
+        "confusion": confusion,  # [seed][true class][predicted class]
+    }
+    weights = {f"weights/{name}": array[0] for name, array in vars(net.p).items()}
+    return result, state.snapshots | {"x": x, "y": y} | weights
+
+
+def first_reached(history, level, batch):
+    """Sequences that each seed had seen at the first evaluation with an accuracy of level or more; None: at none."""
+    reached = np.array(history["val_accuracy"]) >= level
+    first = batch * np.array(history["step"])[reached.argmax(axis=0)]
+    return [n if ever else None for n, ever in zip(first, reached.any(axis=0))]
+
+
+# shared block
+def print_progress(variant, history, metric, solved, steps, sequences_per_step, wall_clock_s):
+    """One line about the newest evaluation: medians over seeds, how many solved (S,), speed, time left."""
+    step = history["step"][-1]
+    words = [f"{variant:8} step {step:{len(str(steps))}} of {steps}"]
+    for name in "train_loss", metric:
+        values = history[name][-1][np.isfinite(history[name][-1])]
+        words.append(f"{name.replace('_', ' ')} " + (f"{np.median(values):.4g}" if values.size else "-"))
+    words.append(f"solved {np.sum(solved)} of {len(solved)}")
+    if step:
+        words.append(f"{sequences_per_step * step / wall_clock_s:,.0f} sequences/s")
+        words.append(f"{(steps - step) * wall_clock_s / step:.0f} s left")
+    print("  ".join(words), flush=True)
+
+
+# ------------------------------------------------------------------------------------------- save and resume
+
+
+# shared block
+class Interrupt:
+    """While entered, the first Ctrl-C (or SIGTERM) only sets .seen, so that a run can stop between two steps."""
+
+    def __enter__(self):
+        self.seen = False
+        self.handlers = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def handle(self, *_):
+        if self.seen:
+            raise KeyboardInterrupt
+        self.seen = True
+
+    def __exit__(self, *_):
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+
+# shared block
+def plain(value):
+    """The value as JSON has it: arrays as lists, floats with six digits, None for what is not finite."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(item) for item in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+# shared block
+def write_whole(path, write):
+    """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# shared block
+def write_json(path, value):
+    """Write JSON, indented, with each innermost list on one line."""
+    text = json.dumps(plain(value), indent=1, allow_nan=False)
+    text = re.sub(r"\[\n[^][{}]*\]", lambda found: re.sub(r"\s*\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text)
+    write_whole(path, lambda file: file.write(text.encode() + b"\n"))
+
+
+# shared block
+def environment():
+    """Where and with what a run was made."""
+
+    def git(*words):
+        try:
+            return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True)
+        except OSError:
+            return subprocess.CompletedProcess(words, 1, "")
+
+    cpuinfo = Path("/proc/cpuinfo")
+    cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "cpu": cpu[1] if cpu else platform.processor(),
+        "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
+        "commit": git("rev-parse", "--verify", "--quiet", "HEAD").stdout.strip() or None,
+        "dirty": git("diff", "--quiet", "HEAD", "--", __file__).returncode != 0,
+    }
+
+
+# shared block
+def save_checkpoint(path, tree):
+    """Save nested dicts and lists of JSON values and arrays, as an npz of the arrays and of the JSON that names them."""
+    arrays = {}
+
+    def keep(value):
+        arrays[f"array{len(arrays)}"] = np.asarray(value)
+        return {"array": f"array{len(arrays) - 1}"}
+
+    text = json.dumps(tree, default=keep)
+    write_whole(path, lambda file: np.savez(file, tree=text, **arrays))
+
+
+# shared block
+def load_checkpoint(path, config):
+    """What save_checkpoint saved. Raises ValueError if it is something else, or was made with another config."""
+    try:
+        with np.load(path) as file:
+            tree = json.loads(file["tree"].item(), object_hook=lambda d: file[d["array"]] if [*d] == ["array"] else d)
+        made_with = tree["config"]
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        raise ValueError(f"{path} is damaged, or not a checkpoint of this program") from None
+    for name in {**made_with, **config}:
+        if name != "out" and made_with.get(name) != config.get(name):
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{path} was made with {option} {made_with.get(name)}, not {config.get(name)}")
+    return tree
+
+
+# ------------------------------------------------------------------------------------------------------- CLI
+
+
+# shared block
+def parse_seeds(text):
+    """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
+    seeds = []
+    for part in text.split(","):
+        found = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        if not found or int(found[2] or found[1]) < int(found[1]):
+            raise argparse.ArgumentTypeError(f"'{text}' does not parse: give seeds as 0-29 or 0,3,7")
+        seeds += range(int(found[1]), int(found[2] or found[1]) + 1)
+    if len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError(f"'{text}' names a seed twice")
+    return seeds
+
+
+# shared block
+def size(text):
+    """A whole number, at least 1."""
+    if not re.fullmatch(r"\d+", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)
+
+
+# shared block
+def rate(text):
+    """A finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
+    return value
+
+
+def cell_kinds(text):
+    """Some of "lstm,rnn", each once."""
+    kinds = text.split(",")
+    if not set(kinds) <= {"lstm", "rnn"} or len(set(kinds)) < len(kinds):
+        raise argparse.ArgumentTypeError(f"'{text}' is not one of lstm, rnn and lstm,rnn")
+    return kinds
+
+
+def words(options):
+    """Options as one types them."""
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+
+
+def build_parser():
+    """The command line, as argparse has it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    add = parser.add_argument
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="networks to train side by side")
+    add("--recipe", choices=RECIPES, default="default", help="; ".join(f"{name}: {words(RECIPES[name])}" for name in RECIPES))
+    add("--cells", type=cell_kinds, default="lstm,rnn", help="networks to train, one after the other")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--T", type=size, default=50, help="steps of a sequence; the markers' ranges scale with it")
+    length.add_argument("--paper-lengths", action="store_true", help="100 to 110 steps, markers in [10, 20] and [50, 60]")
+    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=size, default=1500, help="training steps")
+    add("--batch", type=size, default=32, help="sequences in a step")
+    add("--hidden", type=size, default=4, help="cells, or hidden units")
+    add("--blocks", type=size, default=argparse.SUPPRESS, help="memory blocks, whose cells share gates (default: one per cell)")
+    add("--forget-gate", action="store_true", help="add a forget gate, of initial bias 1, to the LSTM")
+    add("--input-gate-bias", type=float, help="initial bias of the input gates")
+    add("--lr", type=rate, help="learning rate of Adam")
+    add("--schedule", choices=["cosine", "constant"], help="the rate over the run: falling to zero, or constant")
+    add("--beta2", type=rate, help="Adam's decay of the second moment")
+    add("--eval-every", "--eval_every", type=size, default=50, help="steps between evaluations")
+    add("--eval-n", "--eval_n", "--val-n", "--val_n", type=size, default=512, help="held-out sequences")
+    add("--snapshot-every", "--snapshot_every", type=size, default=50, help="steps between snapshots; a fifth of that in the first fifth of the run")
+    add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
+    add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write")
+    add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
+    add("--quick", action="store_true", help="a run of seconds: " + words(QUICK))
+    add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
+    add("--record-hidden", "--record_hidden", action="store_true", help="accepted for old commands: snapshots are always taken")
+    parser.set_defaults(**RECIPES["default"])
+    return parser
+
+
+def parse_options(argv):
+    """The options of a command line, checked; exits with status 2 where they make no sense."""
+    parser = build_parser()
+    first, _ = parser.parse_known_args(argv)
+    parser.set_defaults(**RECIPES[first.recipe] | (QUICK if first.quick else {}))
+    options = parser.parse_args(argv)
+    options.blocks = getattr(options, "blocks", options.hidden)
+    if options.hidden % options.blocks:
+        parser.error(f"argument --blocks: {options.hidden} cells do not go evenly into {options.blocks} blocks")
+    try:
+        marker_ranges(options.T)
+    except ValueError as error:
+        parser.error(f"argument --T: {error}")
+    if options.beta2 >= 1:
+        parser.error(f"argument --beta2: {options.beta2:g} is not below 1")
+    if not math.isfinite(options.input_gate_bias):
+        parser.error(f"argument --input-gate-bias: {options.input_gate_bias} is not a finite number")
+    return options, parser
+
+
+# shared block
+def open_output(out, resume, config, parser):
+    """Make directory out; returns its checkpoint (resume, and there is one) or {}. Exits with status 2 on failure."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / "writable", lambda file: None)
+        (out / "writable").unlink()
+    except OSError as error:
+        parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
+    try:
+        return load_checkpoint(out / "checkpoint.npz", config) if resume and (out / "checkpoint.npz").exists() else {}
+    except ValueError as error:
+        parser.error(f"argument --resume: {error}")
+
+
+def print_summary(runs, seeds):
+    """The table that a run ends with."""
+    print("\n      parameters   solved  accuracy: median [range]  sequences to 95 %  seconds")
+    for variant, run in runs.items():
+        accuracy = np.array([a for a in run["final"]["val_accuracy"] if a is not None])
+        reached = [n for n in run["sequences_to_95"] if n is not None]
+        spread = f"{np.median(accuracy):.3f} [{accuracy.min():.3f}, {accuracy.max():.3f}]" if accuracy.size else "-"
+        n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(seeds) else "-"
+        solved = f"{(accuracy == 1).sum()}/{len(seeds)}"
+        print(f"{variant:5}{run['trainable_parameters']:11}{solved:>9}{spread:>26}{n:>19}{run['wall_clock_s']:9.1f}")
+        for seed, step in zip(seeds, run["diverged_at_step"]):
+            if step is not None:
+                print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
+
+
+def main(argv=None):
+    """Run the command line argv; returns the exit status: 0, 1 for a failed gradient check, 130 if interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    options, parser = parse_options(argv)
+    if options.gradcheck:
+        return gradient_check()
+    out = Path(options.out)
+    config = {name: value for name, value in vars(options).items() if name not in ("resume", "gradcheck", "record_hidden")}
+    command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
+    done = open_output(out, options.resume, config, parser) or {"runs": {}, "arrays": {}, "variant": None}
+    runs, arrays = done["runs"], done["arrays"]
+    with Interrupt() as interrupt, np.errstate(all="ignore"):
+        for kind in options.cells:
+            if kind in runs:
+                continue
+            cell = Cell(kind, options.hidden, options.blocks, options.forget_gate and kind == "lstm")
+            state = SimpleNamespace(**done["state"]) if done["variant"] == kind else initial_state(cell, options)
+
+            def save(state):
+                tree = {"config": config, "runs": runs, "arrays": arrays, "variant": kind, "state": vars(state)}
+                save_checkpoint(out / "checkpoint.npz", tree)
+
+            trained = train(kind, cell, options, state, save, interrupt)
+            if trained is None:
+                print(f"stopped after step {state.step} of {kind}; to go on: {command} --resume")
+                return 130
+            runs[kind], arrays[kind] = trained
+    results = {"schema": 1, "experiment": EXPERIMENT, "command": command, "config": config,
+               "environment": environment(), "seeds": options.seeds, "runs": plain(runs)}  # fmt: skip
+    flat = {f"{kind}/{name}": np.asarray(array) for kind in arrays for name, array in arrays[kind].items()}
+    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **flat))
+    write_json(out / "results.json", results)
+    (out / "checkpoint.npz").unlink(missing_ok=True)
+    print_summary(results["runs"], options.seeds)
+    where = "" if options.out == build_parser().get_default("out") else f" --run {shlex.quote(options.out)}"
+    print(f"\nwrote {out / 'results.json'} and {out / 'snapshots.npz'}; to draw them:")
+    print(f"python3 visualize/{EXPERIMENT}.py{where} && python3 make_gifs/{EXPERIMENT}.py{where}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

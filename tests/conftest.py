@@ -1,0 +1,36 @@
+"""What the tests share: the experiment scripts as modules, and runs through the command line."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
+RENDERERS = sorted(str(path.relative_to(ROOT)) for folder in ("visualize", "make_gifs") for path in (ROOT / folder).glob("*.py"))
+
+
+def load(path, source=None):
+    """A script as a fresh module, from source if given (a changed text of it)."""
+    name = "lab_" + str(path).replace("/", "_").removesuffix(".py")
+    spec = importlib.util.spec_from_loader(name, loader=None)
+    module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(ROOT / path)
+    sys.modules[name] = module  # dataclasses look their module up
+    exec(compile(source or (ROOT / path).read_text(), str(ROOT / path), "exec"), module.__dict__)
+    return module
+
+
+@pytest.fixture
+def call():
+    """Run a script of the repository in a process of its own: call(path, *arguments) -> CompletedProcess."""
+
+    def run(path, *arguments, **options):
+        command = [sys.executable, str(ROOT / path), *map(str, arguments)]
+        environment = os.environ | {"MPLBACKEND": "Agg"}
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, **options)
+
+    return run

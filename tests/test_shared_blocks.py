@@ -1,0 +1,55 @@
+"""Scripts repeat what has nothing to do with their experiment; the copies are held identical."""
+
+import ast
+from collections import defaultdict
+
+import pytest
+from conftest import RENDERERS, ROOT, SCRIPTS
+
+MOST_LINES = 160  # of shared blocks in one script
+
+
+def shared_blocks(source):
+    """{name: text} of the top-level definitions right under a line "# shared block"."""
+    lines, blocks = source.splitlines(), {}
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            if lines[first - 2] == "# shared block":
+                blocks[node.name] = "\n".join(lines[first - 1 : node.end_lineno])
+    return blocks
+
+
+def differing(sources):
+    """Names of shared blocks that two of the sources hold with different text."""
+    texts = defaultdict(set)
+    for source in sources:
+        for name, text in shared_blocks(source).items():
+            texts[name].add(text)
+    return sorted(name for name, versions in texts.items() if len(versions) > 1)
+
+
+@pytest.mark.parametrize("paths", [SCRIPTS, RENDERERS], ids=["scripts", "renderers"])
+def test_copies_are_identical(paths):
+    assert differing((ROOT / path).read_text() for path in paths) == []
+
+
+def test_a_changed_copy_is_noticed():
+    source = (ROOT / SCRIPTS[0]).read_text()
+    assert "clip_by_norm" in shared_blocks(source)
+    assert differing([source, source.replace("np.maximum(norm, limit)", "np.maximum(norm, 1)")]) == ["clip_by_norm"]
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_shared_blocks_stay_small(path):
+    blocks = shared_blocks((ROOT / path).read_text())
+    assert 0 < sum(text.count("\n") + 1 for text in blocks.values()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", SCRIPTS + RENDERERS)
+def test_nothing_imports_a_sibling(path):
+    siblings = {(ROOT / other).stem for other in SCRIPTS + RENDERERS} | {"visualize", "make_gifs", "tests"}
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {name.split(".")[0] for name in names} & siblings

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Draw a run of temporal_order_3bit.py, and the studies made with it, into viz/temporal_order_3bit/*.png.
+
+Reads results.json and snapshots.npz of the run and results.json of the studies; trains nothing.
+"""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.24", "matplotlib>=3.8"]
+# ///
+
+import argparse
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+EXPERIMENT = "temporal_order_3bit"
+ROOT = Path(__file__).resolve().parent.parent
+COLOUR = {"lstm": "#0072B2", "rnn": "#E69F00"}
+NAME = {"lstm": "LSTM", "rnn": "tanh RNN"}
+X, Y = 4, 5
+MARKER_COLOUR = {X: "#009E73", Y: "#D55E00"}
+SYMBOLS, CLASSES, CHANCE = "abcdXYBE", ("XX", "XY", "YX", "YY"), 0.25
+
+
+# shared block
+def load_run(directory, experiment, command, arrays=True):
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    path = directory / "results.json"
+    try:
+        results = json.loads(path.read_text())
+        found = results["experiment"], results["schema"]
+        if found != (experiment, 1):
+            sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        snapshots = {}
+        if arrays:
+            path = directory / "snapshots.npz"
+            with np.load(path) as file:
+                snapshots = dict(file)
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: {command}")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        sys.exit(f"{path} is damaged, or not of this program")
+    return results, snapshots
+
+
+# shared block
+def save_picture(figure, path):
+    """Write a figure as PNG and close it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None})
+    plt.close(figure)
+    print(path)
+
+
+def history(run, name):
+    """A metric's history as an array (evaluations, seeds), NaN where it has none."""
+    return np.array(run["history"][name], float)
+
+
+# shared block
+def mark(axis, symbols):
+    """Draw a dotted line, and the letter above, at each X and Y of symbols (T,); returns the lines."""
+    lines = []
+    for t in np.flatnonzero((symbols == X) | (symbols == Y)):
+        colour = MARKER_COLOUR[symbols[t]]
+        lines.append(axis.axvline(t, color=colour, linewidth=1.5, linestyle=":", zorder=3))
+        axis.annotate(SYMBOLS[symbols[t]], (t, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), ha="center",
+                      textcoords="offset points", color=colour, fontweight="bold", annotation_clip=False)  # fmt: skip
+    return lines
+
+
+def training_curves(results, _):
+    """Loss and accuracy of the first seed, LSTM against RNN."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2))
+    said = []
+    for variant, run in results["runs"].items():
+        seen = np.array(run["history"]["step"]) * results["config"]["batch"]
+        for axis, name in zip(axes, ("val_loss", "val_accuracy")):
+            axis.plot(seen, history(run, name)[:, 0], color=COLOUR[variant], label=NAME[variant])
+        reached, final = run["sequences_to_95"][0], run["final"]["val_accuracy"][0]
+        end = "diverges" if final is None else f"ends at {final:.3f}"
+        said.append(f"{NAME[variant]} {end}" + (f", past 95 % after {reached:,} sequences" if reached is not None else ""))
+    axes[0].axhline(np.log(4), color="#777777", linestyle="--", linewidth=1)
+    axes[1].axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
+    axes[0].text(1, np.log(4) - 0.03, "chance, log 4", color="#555555", va="top", ha="right", transform=axes[0].get_yaxis_transform())
+    axes[1].text(1, CHANCE - 0.02, "chance", color="#555555", va="top", ha="right", transform=axes[1].get_yaxis_transform())
+    axes[0].set(title="Cross-entropy on held-out sequences (nats)", xlabel="training sequences", ylim=(0, None))
+    axes[1].set(title="Accuracy on held-out sequences", xlabel="training sequences", ylim=(0, 1.03))
+    axes[0].legend(loc="center right")
+    figure.suptitle("; ".join(said))
+    return figure
+
+
+def confusion_matrix(results, _):
+    """True against predicted class of the first seed's LSTM."""
+    counts = np.array(results["runs"]["lstm"]["confusion"][0])
+    figure, axis = plt.subplots(figsize=(5.6, 5))
+    axis.imshow(counts / counts.sum(axis=1, keepdims=True).clip(1), cmap="Blues", vmin=0, vmax=1, aspect="equal")
+    for (row, column), count in np.ndenumerate(counts):
+        axis.text(column, row, f"{count}", ha="center", va="center", color="white" if row == column else "#555555",
+                  fontsize=14)  # fmt: skip
+    axis.set(xticks=range(4), xticklabels=CLASSES, yticks=range(4), yticklabels=CLASSES, xlabel="predicted", ylabel="true")
+    axis.grid(False)
+    figure.suptitle(f"LSTM: {np.trace(counts)} of {counts.sum()} held-out sequences right")
+    return figure
+
+
+def example_sequences(results, arrays):
+    """One recorded sequence per class, as the network sees it: one-hot symbols over time."""
+    x, y = arrays["lstm/x"], arrays["lstm/y"]
+    figure, axes = plt.subplots(4, 1, figsize=(10, 9), sharex=True)
+    for k, axis in enumerate(axes):
+        axis.imshow(x[:, k] == np.arange(8)[:, None], cmap="Greys", vmin=0, vmax=1.4)
+        for t in np.flatnonzero((x[:, k] == X) | (x[:, k] == Y)):
+            axis.add_patch(plt.Rectangle((t - 0.5, x[t, k] - 0.5), 1, 1, color=MARKER_COLOUR[x[t, k]]))
+        mark(axis, x[:, k])
+        axis.set(yticks=range(8), yticklabels=SYMBOLS, ylabel=f"class {CLASSES[y[k]]}")
+        axis.grid(False)
+    axes[-1].set_xlabel("time step")
+    figure.suptitle("The class is the order of two symbols; all others are noise")
+    return figure
+
+
+def input_gate_activity(results, arrays):
+    """The widest open input gate at each step of the recorded sequences."""
+    x, y, widest = arrays["lstm/x"], arrays["lstm/y"], arrays["lstm/i"][-1].max(axis=1)  # (T, n)
+    figure, axes = plt.subplots(4, 1, figsize=(10, 8), sharex=True, sharey=True)
+    for k, axis in enumerate(axes):
+        colours = [MARKER_COLOUR.get(symbol, "#9A9A9A") for symbol in x[:, k]]
+        axis.bar(np.arange(len(x)), widest[:, k], color=colours, width=0.85)
+        mark(axis, x[:, k])
+        axis.set(ylim=(0, 1), ylabel=f"class {CLASSES[y[k]]}", xlim=(-0.7, len(x) - 0.3))
+        axis.grid(False, axis="x")
+    axes[-1].set_xlabel("time step")
+    measured = results["runs"]["lstm"]["measures"]
+    at, off = measured["gate_at_markers"][0], measured["gate_at_distractors"][0]
+    figure.suptitle(f"Widest input gate, max$_k$ $i_t$: {at:.2f} at markers, {off:.2f} at distractors (held-out mean)")
+    return figure
+
+
+def hidden_trajectories(results, arrays):
+    """Cell states above, outputs below, over time, one column per class."""
+    x, y = arrays["lstm/x"], arrays["lstm/y"]
+    figure, axes = plt.subplots(2, 4, figsize=(13, 6), sharex=True, sharey="row")
+    for k in range(4):
+        for axis, name in zip(axes[:, k], "ch"):
+            lines = axis.plot(arrays[f"lstm/{name}"][-1, :, :, k])
+            mark(axis, x[:, k])
+        axes[0, k].set_title(f"class {CLASSES[y[k]]}", pad=16)
+        axes[1, k].set_xlabel("time step")
+    axes[0, 0].set_ylabel("cell state $c_t$")
+    axes[1, 0].set_ylabel("output $h_t$")
+    figure.legend(lines, [f"cell {k}" for k in range(len(lines))], loc="outside lower center", ncols=min(len(lines), 8))
+    measured = results["runs"]["lstm"]["measures"]
+    at, off = measured["output_gate_at_end"][0], measured["output_gate_before"][0]
+    figure.suptitle(f"Cells step at the two markers and drift between; output gates stay open ({off:.2f} before the end, {at:.2f} at it)")
+    return figure
+
+
+def cell_state_heatmap(results, arrays):
+    """Cell states after training, cell by time, one panel per class."""
+    x, y, c = arrays["lstm/x"], arrays["lstm/y"], arrays["lstm/c"][-1]  # (T, H, n)
+    limit = np.abs(c).max()
+    figure, axes = plt.subplots(4, 1, figsize=(10, 7.5), sharex=True)
+    for k, axis in enumerate(axes):
+        image = axis.imshow(c[:, :, k].T, cmap="RdBu", vmin=-limit, vmax=limit)
+        mark(axis, x[:, k])
+        axis.set(yticks=range(c.shape[1]), ylabel=f"{CLASSES[y[k]]}: cell")
+        axis.grid(False)
+    axes[-1].set_xlabel("time step")
+    figure.colorbar(image, ax=axes, label="cell state $c_t$", shrink=0.6)
+    signs = ["".join("+" if value > 0 else "−" for value in c[-1, :, k]) for k in range(4)]
+    figure.suptitle("Signs of the cells at the end: " + ", ".join(f"{CLASSES[y[k]]} {signs[k]}" for k in range(4)))
+    return figure
+
+
+def thirty_seeds(study):
+    """Loss and accuracy of all seeds of a study: median, and range."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.4))
+    said = []
+    for variant, run in study["runs"].items():
+        seen = np.array(run["history"]["step"]) * study["config"]["batch"]
+        for axis, name in zip(axes, ("val_loss", "val_accuracy")):
+            values = history(run, name)
+            axis.fill_between(seen, np.nanmin(values, axis=1), np.nanmax(values, axis=1), color=COLOUR[variant], alpha=0.2, linewidth=0)
+            axis.plot(seen, np.nanmedian(values, axis=1), color=COLOUR[variant], label=f"{NAME[variant]}: median and range")
+        solved = sum(value == 1 for value in run["final"]["val_accuracy"])
+        said.append(f"{NAME[variant]} solves {solved} of {len(study['seeds'])} seeds")
+    axes[0].set(title="Cross-entropy on held-out sequences (nats)", xlabel="training sequences", ylim=(0, None))
+    axes[1].set(title="Accuracy on held-out sequences", xlabel="training sequences", ylim=(0, 1.03))
+    axes[1].axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
+    axes[1].legend(loc="center right")
+    figure.suptitle("; ".join(said))
+    return figure
+
+
+def main(argv=None):
+    """Draw; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    run, folder = Path("results") / EXPERIMENT, Path("viz") / EXPERIMENT
+    parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
+    parser.add_argument("--out", metavar="DIR", type=Path, help=f"where to (default: viz/{EXPERIMENT}; with --run: DIR/viz)")
+    options = parser.parse_args(argv)
+    out = options.out or (options.run / "viz" if options.run else folder)
+    plt.style.use(ROOT / "visualize" / "lab.mplstyle")
+    results, arrays = load_run(options.run or run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else ""))
+    for draw in (training_curves, confusion_matrix, example_sequences, input_gate_activity, hidden_trajectories, cell_state_heatmap):
+        save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
