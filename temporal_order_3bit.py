@@ -658,7 +658,9 @@ def save_checkpoint(path, tree):
     arrays = {}
 
     def keep(value):
-        arrays[f"array{len(arrays)}"] = np.asarray(value)
+        if isinstance(value, np.generic):
+            return value.item()
+        arrays[f"array{len(arrays)}"] = value
         return {"array": f"array{len(arrays) - 1}"}
 
     text = json.dumps(tree, default=keep)
