@@ -55,6 +55,7 @@ temporal_order_3bit-seeds: $(VENV)/installed
 # From the write-up's recipe to ours, one change at a time, on the seeds it was chosen on; then on others.
 temporal_order_3bit-recipe: $(VENV)/installed
 	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup $(ORDER_OUT)/recipe/writeup
+	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup --dtype float64 $(ORDER_OUT)/recipe/writeup-float64
 	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup --schedule cosine $(ORDER_OUT)/recipe/cosine
 	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup --schedule cosine --input-gate-bias -4 $(ORDER_OUT)/recipe/bias
 	$(ORDER) --seeds 100-399 --cells lstm --lr 0.02 $(ORDER_OUT)/recipe/beta2
@@ -65,6 +66,7 @@ temporal_order_3bit-length: $(VENV)/installed
 	$(ORDER) --seeds 0-29 --cells lstm --T 100 $(ORDER_OUT)/length/default-100
 	$(ORDER) --seeds 0-29 --cells lstm --T 200 $(ORDER_OUT)/length/default-200
 	$(ORDER) --seeds 0-29 --cells lstm --T 500 $(ORDER_OUT)/length/default-500
+	$(ORDER) --seeds 0-29 --cells lstm --T 500 --steps 3000 $(ORDER_OUT)/length/default-500-longer
 	$(ORDER) --seeds 0-29 --cells lstm --paper-lengths $(ORDER_OUT)/length/default-paper
 	$(ORDER) --seeds 0-29 --cells lstm --recipe writeup --T 100 $(ORDER_OUT)/length/writeup-100
 	$(ORDER) --seeds 0-29 --cells lstm --recipe writeup --T 200 $(ORDER_OUT)/length/writeup-200

@@ -1,11 +1,49 @@
 #!/usr/bin/env python3
-"""Temporal order, 3 bit: which of four orders did two symbols come in, with noise around and between them?
+"""Temporal order, 3 bit: in which of four orders did X and Y come, with noise around and between them?
 
-DOCSTRING
+Experiment 6a of S. Hochreiter and J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8):1735-1780, 1997.
+
+The problem. A sequence of T = 50 symbols begins with B and ends with E. At one step in [3, 12] and one in [25, 40]
+stands X or Y, at even odds; everywhere else a, b, c or d. After the last step the network names the class: XX, XY, YX
+or YY. So it has to keep the first symbol through 13 to 37 steps of noise, and then both to the end.
+
+The networks. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t a one-hot symbol.
+
+    LSTM of 1997    i_t = sigma(W_i v_t)    o_t = sigma(W_o v_t)    g_t = tanh(W_g v_t)
+                    c_t = c_{t-1} + i_t g_t                         with --forget-gate:
+                    h_t = o_t tanh(c_t)                             c_t = f_t c_{t-1} + i_t g_t, f_t = sigma(W_f v_t)
+    RNN             h_t = tanh(W v_t)
+    both            p = softmax(V h_T + b), loss = -log p[class], averaged over the batch
+
+W holds the rows of i, [f], o, g in this order, one for each cell; with --blocks n the H / n cells of a block share one
+row of each gate. Backpropagation through all steps, clipping of the gradient's norm at 1, Adam.
+
+Axes of arrays: S seeds (independent networks, trained side by side), T steps, B sequences of a batch, D = 8 inputs,
+H cells, O = 4 classes, K = H + D + 1 rows of v_t, R rows of W, P parameters of a network. A d before a name makes it
+the gradient of the loss.
+
+The headline, python3 temporal_order_3bit.py, one seed of each network, ends like this:
+
+HEADLINE
+
+Files in --out (default: results/temporal_order_3bit). results.json: settings and, for each network, the history of
+every seed, final values and measures (see measure). snapshots.npz, for the first seed, N snapshots over training of
+four recorded sequences, one of each class, under lstm/ and rnn/:
+
+    step (N,)   x (T, 4) indices into "abcdXYBE"   y (4,) classes     p (N, O, 4) softmax at the last step
+    h (N, T, H, 4)   lstm only: c, and the gates i, [f], o, each (N, T, H, 4)
+    weights/W (rows, K)   weights/V (O, H)   weights/b (O, 1), after the last step
+
+How this differs from the paper: T = 50 instead of 100 to 110 (--paper-lengths has the paper's); backpropagation
+through time, batches and Adam instead of truncated gradients, single sequences and plain gradient descent; softmax
+and cross-entropy instead of four logistic outputs and squared error; cells do not share gates, and gates see no
+gates (176 weights; 156 in the paper); tanh for both squashing functions; B starts and E ends a sequence, not the
+other way round. How it differs from the write-up that it started from
+is in the README.
 """
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy>=1.24"]
+# dependencies = ["numpy>=1.26"]
 # ///
 
 import argparse
@@ -16,6 +54,7 @@ import os
 import platform
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,7 +223,8 @@ class Network:
             self.forward_steps = list(zip(self.v, self.a, self.h))
         else:
             self.c, self.tanh_c, self.ig = zeros(T + 1, S, H, B), zeros(T, S, H, B), zeros(T, S, H, B)
-            cells = row["i"], row.get("f", self.ig), row["o"], row["g"], self.ig, self.c, self.c[1:], self.tanh_c, self.h
+            i, f, o, g = (row.get(name, self.ig) for name in "ifog")  # without forget gates, f is not looked at
+            cells = i, f, o, g, self.ig, self.c, self.c[1:], self.tanh_c, self.h
             self.forward_steps = list(zip(self.v, self.a, self.gates, *cells))
         if not backward:
             return
@@ -443,7 +483,9 @@ def measure(net, blocks):
 def snapshot(net, symbols):
     """Copies of what the first seed's network does with recorded symbols (T, n): h, c and the gates, and softmax p."""
     logits = forward(net, symbols[:, None])
-    arrays = {"h": net.h} | ({"c": net.c[1:]} | {gate: net.row[gate] for gate in net.cell.gates} if net.cell.gates else {})
+    arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates}
+    if net.cell.gates:
+        arrays["c"] = net.c[1:]
     return {name: array[:, 0].copy() for name, array in arrays.items()} | {"p": softmax(logits)[0]}
 
 
@@ -453,7 +495,7 @@ def learning_rate(options, step):
 
 
 def update(net, state, symbols, labels, options, alive):
-    """One training step on symbols (T, S, B), labels (S, B); a seed of non-finite loss or gradient leaves alive (S,)."""
+    """One training step on symbols (T, S, B), labels (S, B); a seed of non-finite loss or gradient leaves alive."""
     loss, d_logits = cross_entropy(forward(net, symbols), labels)
     loss = loss.mean(axis=1)
     backward(net, len(symbols), d_logits / labels.shape[1])
@@ -509,10 +551,10 @@ def train(variant, cell, options, state, save, interrupt):
             loss, predicted, truth = evaluate(eval_net, eval_blocks, options.eval_n)
             accuracy = (predicted == truth).mean(axis=1)
             steps = state.step - (history["step"] or [0])[-1]
-            row = {"train_loss": state.loss_sum / (steps or np.nan), "val_loss": loss.mean(axis=1), "val_accuracy": accuracy}
             history["step"].append(state.step)
-            for name, values in row.items():
-                history[name].append(np.where(alive, values, np.nan))
+            history["train_loss"].append(np.where(alive, state.loss_sum / (steps or np.nan), np.nan))
+            history["val_loss"].append(np.where(alive, loss.mean(axis=1), np.nan))
+            history["val_accuracy"].append(np.where(alive, accuracy, np.nan))
             state.loss_sum[:] = 0
             state.wall_clock_s = time.perf_counter() - started
             print_progress(variant, history, "val_accuracy", accuracy == 1, options.steps, S * B, state.wall_clock_s)
@@ -625,36 +667,34 @@ def write_whole(path, write):
 def write_json(path, value):
     """Write JSON, indented, with each innermost list on one line."""
     text = json.dumps(plain(value), indent=1, allow_nan=False)
-    text = re.sub(r"\[\n[^][{}]*\]", lambda found: re.sub(r"\s*\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text)
+    text = re.sub(r"\[\n[^][{}]*\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", text)
     write_whole(path, lambda file: file.write(text.encode() + b"\n"))
 
 
 # shared block
 def environment():
-    """Where and with what a run was made."""
+    """Where and with what a run was made; dirty: the script is not as the commit has it."""
 
     def git(*words):
-        try:
-            return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True)
-        except OSError:
-            return subprocess.CompletedProcess(words, 1, "")
+        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True)
 
     cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    cpu = re.findall(r"model name\s*: (.*)", cpuinfo.read_text() if cpuinfo.exists() else "")
+    head = git("rev-parse", "--verify", "--quiet", "HEAD").stdout.strip() if shutil.which("git") else ""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": platform.platform(),
-        "cpu": cpu[1] if cpu else platform.processor(),
+        "cpu": (cpu or [platform.processor()])[0],
         "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
-        "commit": git("rev-parse", "--verify", "--quiet", "HEAD").stdout.strip() or None,
-        "dirty": git("diff", "--quiet", "HEAD", "--", __file__).returncode != 0,
+        "commit": head or None,
+        "dirty": git("diff", "--quiet", "HEAD", "--", Path(__file__).name).returncode != 0 if head else None,
     }
 
 
 # shared block
 def save_checkpoint(path, tree):
-    """Save nested dicts and lists of JSON values and arrays, as an npz of the arrays and of the JSON that names them."""
+    """Save nested dicts and lists of JSON values and arrays: an npz of the arrays, and of JSON that names them."""
     arrays = {}
 
     def keep(value):
@@ -735,20 +775,20 @@ def words(options):
 
 def build_parser():
     """The command line, as argparse has it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], allow_abbrev=False, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add = parser.add_argument
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="networks to train side by side")
-    add("--recipe", choices=RECIPES, default="default", help="; ".join(f"{name}: {words(RECIPES[name])}" for name in RECIPES))
+    seeds, recipes = "0-29|0,3,7", "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar=seeds, help="networks, side by side")
+    add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--cells", type=cell_kinds, default="lstm,rnn", help="networks to train, one after the other")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--T", type=size, default=50, help="steps of a sequence; the markers' ranges scale with it")
-    length.add_argument("--paper-lengths", action="store_true", help="100 to 110 steps, markers in [10, 20] and [50, 60]")
+    length.add_argument("--paper-lengths", action="store_true", help="100-110 steps, markers in [10, 20], [50, 60]")
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=size, default=1500, help="training steps")
     add("--batch", type=size, default=32, help="sequences in a step")
     add("--hidden", type=size, default=4, help="cells, or hidden units")
-    add("--blocks", type=size, default=argparse.SUPPRESS, help="memory blocks, whose cells share gates (default: one per cell)")
+    add("--blocks", type=size, default=argparse.SUPPRESS, help="blocks of cells sharing gates (default: one per cell)")
     add("--forget-gate", action="store_true", help="add a forget gate, of initial bias 1, to the LSTM")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
     add("--lr", type=rate, help="learning rate of Adam")
@@ -756,13 +796,14 @@ def build_parser():
     add("--beta2", type=rate, help="Adam's decay of the second moment")
     add("--eval-every", "--eval_every", type=size, default=50, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=size, default=512, help="held-out sequences")
-    add("--snapshot-every", "--snapshot_every", type=size, default=50, help="steps between snapshots; a fifth of that in the first fifth of the run")
+    add("--snapshot-every", "--snapshot_every", type=size, default=50, help="steps between snapshots; "
+        "a fifth of it in the first fifth of the run")  # fmt: skip
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
     add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write")
     add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
     add("--quick", action="store_true", help="a run of seconds: " + words(QUICK))
     add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
-    add("--record-hidden", "--record_hidden", action="store_true", help="accepted for old commands: snapshots are always taken")
+    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: snapshots are always taken")
     parser.set_defaults(**RECIPES["default"])
     return parser
 
@@ -824,7 +865,8 @@ def main(argv=None):
     if options.gradcheck:
         return gradient_check()
     out = Path(options.out)
-    config = {name: value for name, value in vars(options).items() if name not in ("resume", "gradcheck", "record_hidden")}
+    no_settings = "resume", "gradcheck", "record_hidden"
+    config = {name: value for name, value in vars(options).items() if name not in no_settings}
     command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
     done = open_output(out, options.resume, config, parser) or {"runs": {}, "arrays": {}, "variant": None}
     runs, arrays = done["runs"], done["arrays"]

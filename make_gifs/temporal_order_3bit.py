@@ -5,7 +5,7 @@ Reads results.json and snapshots.npz of the run; trains nothing.
 """
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy>=1.24", "matplotlib>=3.8", "imageio>=2.31"]
+# dependencies = ["numpy>=1.26", "matplotlib>=3.8", "imageio>=2.33"]
 # ///
 
 import argparse
@@ -131,7 +131,9 @@ def main(argv=None):
     """Animate; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
-    parser.add_argument("--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz"
+    )
     parser.add_argument("--fps", type=int, default=6, help="frames a second (default: 6)")
     parser.add_argument("--n-frames", type=int, default=60, help="at most so many frames (default: 60)")
     options = parser.parse_args(argv)

@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
-RENDERERS = sorted(str(path.relative_to(ROOT)) for folder in ("visualize", "make_gifs") for path in (ROOT / folder).glob("*.py"))
+RENDERERS = sorted(
+    str(path.relative_to(ROOT)) for folder in ("visualize", "make_gifs") for path in (ROOT / folder).glob("*.py")
+)
 
 
 def load(path, source=None):

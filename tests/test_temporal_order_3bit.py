@@ -59,7 +59,9 @@ def test_sequences_follow_the_specification(lab, T):
     for t, (first, last) in zip((t1, t2), ranges):
         assert set(t) == set(range(first, last + 1)), "every step of the range occurs, and no other"
     first, second = symbols[t1, np.arange(n)], symbols[t2, np.arange(n)]
-    assert ([lab.CLASSES[label] for label in labels] == np.char.add(*np.array(list(lab.SYMBOLS))[[first, second]])).all()
+    assert (
+        [lab.CLASSES[label] for label in labels] == np.char.add(*np.array(list(lab.SYMBOLS))[[first, second]])
+    ).all()
     assert np.abs(np.bincount(labels, minlength=4) / n - 0.25).max() < 0.03
     noise = symbols[1:-1][~markers[1:-1]]
     assert noise.max() <= 3
@@ -149,7 +151,9 @@ def test_a_seed_alone_and_among_thirty_is_the_same_to_the_bit(lab, arguments):
 
 
 def test_evaluating_changes_nothing(lab):
-    assert (train(lab, "lstm") == train(lab, "lstm", "--eval-every", "3", "--eval-n", "7", "--snapshot-every", "1")).all()
+    assert (
+        train(lab, "lstm") == train(lab, "lstm", "--eval-every", "3", "--eval-n", "7", "--snapshot-every", "1")
+    ).all()
 
 
 def test_adam_and_clipping_follow_their_papers(lab):
@@ -216,10 +220,9 @@ def test_quick_run_leaves_what_the_design_says(quick):
     assert all(len(values) == 3 for values in results["runs"]["lstm"]["measures"].values())
 
 
-@pytest.mark.parametrize("arguments", [(), ("--forget-gate",), ("--blocks", "2"), ("--paper-lengths",)], ids=str)
+@pytest.mark.parametrize("arguments", ["--T 12", "--T 12 --forget-gate", "--T 50 --blocks 2", "--paper-lengths"])
 def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
-    done = call(SCRIPT, *SHORT[:-2], "--out", tmp_path, *arguments) if not arguments or arguments[0] != "--paper-lengths" else \
-        call(SCRIPT, "--steps", 10, "--eval-n", 40, "--batch", 8, "--out", tmp_path, *arguments)  # fmt: skip
+    done = call(SCRIPT, "--steps", 20, "--eval-n", 40, "--batch", 8, "--out", tmp_path, *arguments.split())
     assert done.returncode == 0, done.stderr
     arrays = np.load(tmp_path / "snapshots.npz")
 
@@ -235,7 +238,9 @@ def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
             h, c = np.zeros(H), np.zeros(H)
             for t, symbol in enumerate(x[:, n]):
                 z = W @ np.concatenate([h, np.arange(8) == symbol, [1]])
-                gate = {g: np.repeat(sigmoid(z[k * blocks : (k + 1) * blocks]), H // blocks) for k, g in enumerate(gates)}
+                gate = {
+                    g: np.repeat(sigmoid(z[k * blocks : (k + 1) * blocks]), H // blocks) for k, g in enumerate(gates)
+                }
                 candidate = np.tanh(z[len(gates) * blocks :])
                 c = gate.get("f", 1) * c + gate.get("i", 0) * candidate
                 h = gate["o"] * np.tanh(c) if gates else candidate
@@ -264,7 +269,9 @@ def test_measures_agree_with_a_slow_count(lab):
     assert len(at) == 2 * 128 and len(off) == 8 * 128
     assert np.isclose(measures["gate_selectivity"][1], np.mean(at) / np.mean(off))
     signs = [tuple(net.c[12, 1, :, n] > 0) for n in range(128)]
-    seen = {s: np.bincount([labels[1, m] for m in range(64) if signs[m] == s] or [0], minlength=4).argmax() for s in signs}
+    seen = {
+        s: np.bincount([labels[1, m] for m in range(64) if signs[m] == s] or [0], minlength=4).argmax() for s in signs
+    }
     assert np.isclose(measures["sign_accuracy"][1], np.mean([seen[signs[n]] == labels[1, n] for n in range(64, 128)]))
 
 
@@ -287,7 +294,9 @@ def outcome(folder):
 @pytest.mark.parametrize("kill_at", [1, 2, 3, 4])
 def test_a_killed_run_resumes_as_if_nothing_had_been(lab, tmp_path, monkeypatch, kill_at):
     clock = iter(range(10**9))
-    monkeypatch.setattr(lab, "time", SimpleNamespace(perf_counter=lambda: next(clock)))  # a checkpoint at every evaluation
+    monkeypatch.setattr(
+        lab, "time", SimpleNamespace(perf_counter=lambda: next(clock))
+    )  # a checkpoint at every evaluation
     assert lab.main([*RESUMABLE, "--out", str(tmp_path / "whole")]) == 0
     real_save, saves = lab.save_checkpoint, []
 
@@ -326,7 +335,18 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_been(lab, tmp_path, monkey
 
 
 def test_a_real_kill_leaves_a_checkpoint_and_nothing_half_written(tmp_path, lab):
-    command = [sys.executable, str(ROOT / SCRIPT), "--steps", "1000000", "--eval-n", "8", "--eval-every", "10", "--out", str(tmp_path)]
+    command = [
+        sys.executable,
+        str(ROOT / SCRIPT),
+        "--steps",
+        "1000000",
+        "--eval-n",
+        "8",
+        "--eval-every",
+        "10",
+        "--out",
+        str(tmp_path),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while not (tmp_path / "checkpoint.npz").exists() and process.poll() is None:
         time.sleep(0.02)
@@ -336,6 +356,17 @@ def test_a_real_kill_leaves_a_checkpoint_and_nothing_half_written(tmp_path, lab)
     assert {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")} == {"checkpoint.npz"}
     with pytest.raises(ValueError, match=r"was made with --seeds \[0\], not None"):
         lab.load_checkpoint(tmp_path / "checkpoint.npz", {})
+
+
+def test_a_checkpoint_gives_back_what_it_was_given(lab, tmp_path):
+    tree = {"config": {"lr": 0.1}, "runs": {"a": [np.int64(3), None, np.float64(0.1), "x", {"b": np.nan}]},
+            "theta": np.float32([[0.1, np.nan]]), "list": [np.arange(3), np.zeros((2, 0))]}  # fmt: skip
+    lab.save_checkpoint(tmp_path / "checkpoint.npz", tree)
+    back = lab.load_checkpoint(tmp_path / "checkpoint.npz", {"lr": 0.1})
+    assert back["runs"]["a"][:4] == [3, None, 0.1, "x"] and np.isnan(back["runs"]["a"][4]["b"])
+    assert back["theta"].dtype == np.float32 and back["theta"].tobytes() == tree["theta"].tobytes()
+    assert [(array.dtype, array.tolist()) for array in back["list"]] == [(a.dtype, a.tolist()) for a in tree["list"]]
+    json.dumps(lab.plain({name: back[name] for name in ("runs", "theta", "list")}), allow_nan=False)
 
 
 def test_resume_without_a_checkpoint_starts_afresh(lab, tmp_path):
@@ -398,9 +429,10 @@ def test_resume_refuses_other_options_and_foreign_files(lab, tmp_path, capsys, m
 
 def test_the_commands_of_the_writeup_parse(lab):
     options = options_of(lab, *WRITEUP_COMMAND.split())
-    assert (options.seeds, options.steps, options.batch, options.hidden, options.eval_n, options.eval_every) == ([0], 1500, 32, 4, 512, 50)
+    assert (options.seeds, options.steps, options.batch, options.hidden) == ([0], 1500, 32, 4)
+    assert (options.eval_n, options.eval_every, options.record_hidden) == (512, 50, True)
     bare = options_of(lab)
-    assert {k: v for k, v in vars(bare).items() if k != "record_hidden"} == {k: v for k, v in vars(options).items() if k != "record_hidden"}
+    assert vars(bare) | {"record_hidden": True} == vars(options), "the bare command is the headline run"
     for alias in "--n-steps", "--max-iters", "--iters":
         assert options_of(lab, alias, 7).steps == 7
     assert options_of(lab, "--trials", "0-3").seeds == [0, 1, 2, 3]
@@ -436,9 +468,10 @@ def test_initial_parameters(lab):
 def test_renderers_draw_the_quick_run(quick, call):
     done = call("visualize/temporal_order_3bit.py", "--run", "run", cwd=quick)
     assert done.returncode == 0, done.stderr
-    names = "training_curves confusion_matrix example_sequences input_gate_activity hidden_trajectories cell_state_heatmap".split()
-    for name in names:
-        assert (quick / "run" / "viz" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    pictures = sorted(path.name for path in (quick / "run" / "viz").glob("*.png"))
+    assert pictures == ["cell_state_heatmap.png", "confusion_matrix.png", "example_sequences.png",
+                        "hidden_trajectories.png", "input_gate_activity.png", "training_curves.png"]  # fmt: skip
+    assert all((quick / "run" / "viz" / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     done = call("make_gifs/temporal_order_3bit.py", "--run", "run", "--n-frames", 4, "--fps", 5, cwd=quick)
     assert done.returncode == 0, done.stderr
     gif = (quick / "run" / "viz" / "temporal_order_3bit.gif").read_bytes()

@@ -5,7 +5,7 @@ Reads results.json and snapshots.npz of the run and results.json of the studies;
 """
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy>=1.24", "matplotlib>=3.8"]
+# dependencies = ["numpy>=1.26", "matplotlib>=3.8"]
 # ///
 
 import argparse
@@ -86,13 +86,27 @@ def training_curves(results, _):
             axis.plot(seen, history(run, name)[:, 0], color=COLOUR[variant], label=NAME[variant])
         reached, final = run["sequences_to_95"][0], run["final"]["val_accuracy"][0]
         end = "diverges" if final is None else f"ends at {final:.3f}"
-        said.append(f"{NAME[variant]} {end}" + (f", past 95 % after {reached:,} sequences" if reached is not None else ""))
+        said.append(
+            f"{NAME[variant]} {end}" + (f", past 95 % after {reached:,} sequences" if reached is not None else "")
+        )
     axes[0].axhline(np.log(4), color="#777777", linestyle="--", linewidth=1)
     axes[1].axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
-    axes[0].text(1, np.log(4) - 0.03, "chance, log 4", color="#555555", va="top", ha="right", transform=axes[0].get_yaxis_transform())
-    axes[1].text(1, CHANCE - 0.02, "chance", color="#555555", va="top", ha="right", transform=axes[1].get_yaxis_transform())
+    axes[0].text(
+        1,
+        np.log(4) - 0.03,
+        "chance, log 4",
+        color="#555555",
+        va="top",
+        ha="right",
+        transform=axes[0].get_yaxis_transform(),
+    )
+    axes[1].text(
+        1, CHANCE - 0.02, "chance", color="#555555", va="top", ha="right", transform=axes[1].get_yaxis_transform()
+    )
     axes[0].set(title="Cross-entropy on held-out sequences (nats)", xlabel="training sequences", ylim=(0, None))
     axes[1].set(title="Accuracy on held-out sequences", xlabel="training sequences", ylim=(0, 1.03))
+    for axis in axes:
+        axis.xaxis.set_major_formatter("{x:,.0f}")
     axes[0].legend(loc="center right")
     figure.suptitle("; ".join(said))
     return figure
@@ -106,7 +120,9 @@ def confusion_matrix(results, _):
     for (row, column), count in np.ndenumerate(counts):
         axis.text(column, row, f"{count}", ha="center", va="center", color="white" if row == column else "#555555",
                   fontsize=14)  # fmt: skip
-    axis.set(xticks=range(4), xticklabels=CLASSES, yticks=range(4), yticklabels=CLASSES, xlabel="predicted", ylabel="true")
+    axis.set(
+        xticks=range(4), xticklabels=CLASSES, yticks=range(4), yticklabels=CLASSES, xlabel="predicted", ylabel="true"
+    )
     axis.grid(False)
     figure.suptitle(f"LSTM: {np.trace(counts)} of {counts.sum()} held-out sequences right")
     return figure
@@ -160,7 +176,9 @@ def hidden_trajectories(results, arrays):
     figure.legend(lines, [f"cell {k}" for k in range(len(lines))], loc="outside lower center", ncols=min(len(lines), 8))
     measured = results["runs"]["lstm"]["measures"]
     at, off = measured["output_gate_at_end"][0], measured["output_gate_before"][0]
-    figure.suptitle(f"Cells step at the two markers and drift between; output gates stay open ({off:.2f} before the end, {at:.2f} at it)")
+    figure.suptitle(
+        f"Cells step at the two markers and drift between; output gates stay open ({off:.2f} before the end, {at:.2f} at it)"
+    )
     return figure
 
 
@@ -181,23 +199,98 @@ def cell_state_heatmap(results, arrays):
     return figure
 
 
-def thirty_seeds(study):
-    """Loss and accuracy of all seeds of a study: median, and range."""
+def study(name, target):
+    """results.json of one point of a study."""
+    return load_run(Path("results") / EXPERIMENT / name, EXPERIMENT, f"make {EXPERIMENT}-{target}", arrays=False)[0]
+
+
+def thirty_seeds():
+    """Loss and accuracy of thirty seeds, LSTM against RNN: median and range."""
+    results = study("thirty_seeds/default", "seeds")
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4))
     said = []
-    for variant, run in study["runs"].items():
-        seen = np.array(run["history"]["step"]) * study["config"]["batch"]
+    for variant, run in results["runs"].items():
+        seen = np.array(run["history"]["step"]) * results["config"]["batch"]
         for axis, name in zip(axes, ("val_loss", "val_accuracy")):
             values = history(run, name)
-            axis.fill_between(seen, np.nanmin(values, axis=1), np.nanmax(values, axis=1), color=COLOUR[variant], alpha=0.2, linewidth=0)
-            axis.plot(seen, np.nanmedian(values, axis=1), color=COLOUR[variant], label=f"{NAME[variant]}: median and range")
+            axis.fill_between(
+                seen, values.min(axis=1), values.max(axis=1), color=COLOUR[variant], alpha=0.2, linewidth=0
+            )
+            axis.plot(seen, np.median(values, axis=1), color=COLOUR[variant], label=f"{NAME[variant]}: median, range")
         solved = sum(value == 1 for value in run["final"]["val_accuracy"])
-        said.append(f"{NAME[variant]} solves {solved} of {len(study['seeds'])} seeds")
+        said.append(f"{NAME[variant]} solves {solved} of {len(results['seeds'])} seeds")
     axes[0].set(title="Cross-entropy on held-out sequences (nats)", xlabel="training sequences", ylim=(0, None))
     axes[1].set(title="Accuracy on held-out sequences", xlabel="training sequences", ylim=(0, 1.03))
+    for axis in axes:
+        axis.xaxis.set_major_formatter("{x:,.0f}")
     axes[1].axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
     axes[1].legend(loc="center right")
     figure.suptitle("; ".join(said))
+    return figure
+
+
+def length():
+    """Sequences to 95 % against sequence length, thirty seeds each, under both recipes."""
+    figure, axis = plt.subplots(figsize=(7.5, 5))
+    for k, (recipe, name, colour) in enumerate(
+        [("default", "our recipe", "#0072B2"), ("writeup", "write-up's recipe", "#CC79A7")]
+    ):
+        points = []
+        for T in (50, 100, 200, 500):
+            results = study(
+                f"thirty_seeds/{recipe}" if T == 50 else f"length/{recipe}-{T}", "seeds" if T == 50 else "length"
+            )
+            run = results["runs"]["lstm"]
+            reached = [n for n in run["sequences_to_95"] if n is not None]
+            solved = sum(value == 1 for value in run["final"]["val_accuracy"])
+            points.append((T, np.median(reached), min(reached), max(reached)))
+            axis.annotate(f"{solved}/{len(results['seeds'])}", (T, max(reached)), xytext=(0, 5), textcoords="offset points",
+                          ha="right" if k == 0 else "left", color=colour, fontsize=10)  # fmt: skip
+        T, median, low, high = np.array(points).T
+        place = T * (0.985 if k == 0 else 1.015)
+        axis.vlines(place, low, high, color=colour, linewidth=3, alpha=0.35)
+        axis.plot(place, median, "o-", color=colour, label=f"{name}: median, range, seeds that end at 1.000")
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="steps of a sequence, T",
+        ylabel="training sequences to 95 %",
+        ylim=(1000, 150000),
+    )
+    axis.set_xticks([50, 100, 200, 500], ["50", "100", "200", "500"])
+    axis.set_yticks([1000, 3000, 10000, 30000, 100000], ["1,000", "3,000", "10,000", "30,000", "100,000"])
+    axis.minorticks_off()
+    axis.legend(loc="lower right")
+    figure.suptitle("Ten times longer sequences: the same four cells")
+    return figure
+
+
+def gate_selectivity():
+    """Mean of the widest input gate, at markers and at distractors, one dot per seed, by variant."""
+    variants = {
+        "write-up's\nrecipe": ("thirty_seeds/writeup", "seeds"),
+        "headline": ("thirty_seeds/default", "seeds"),
+        "2 blocks": ("ablations/blocks-2", "ablations"),
+        "forget\ngate": ("ablations/forget-gate", "ablations"),
+        "T = 100": ("length/default-100", "length"),
+        "T = 200": ("length/default-200", "length"),
+        "T = 500": ("length/default-500", "length"),
+    }
+    figure, axis = plt.subplots(figsize=(10, 5))
+    for place, where in enumerate(variants.values()):
+        run = study(*where)["runs"]["lstm"]
+        solved = np.array(run["final"]["val_accuracy"], float) == 1
+        for kind, colour, side in (("markers", "#009E73", -0.16), ("distractors", "#777777", 0.16)):
+            value = np.array(run["measures"][f"gate_at_{kind}"], float)[solved]
+            spread = np.linspace(-0.1, 0.1, len(value))
+            axis.plot(place + side + spread, value, "o", markersize=4, color=colour, alpha=0.6, markeredgewidth=0,
+                      label=f"at {kind}" if place == 0 else None)  # fmt: skip
+            axis.hlines(np.median(value), place + side - 0.13, place + side + 0.13, color=colour, linewidth=3)
+    axis.set_xticks(range(len(variants)), variants)
+    axis.set(ylim=(0, 1), ylabel="mean of the widest input gate, max$_k$ $i_t$")
+    axis.grid(False, axis="x")
+    figure.legend(loc="outside lower center", ncols=2, markerscale=2)
+    figure.suptitle("Between the markers the input gate is nearly shut only where sequences are long")
     return figure
 
 
@@ -206,13 +299,27 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     run, folder = Path("results") / EXPERIMENT, Path("viz") / EXPERIMENT
     parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
-    parser.add_argument("--out", metavar="DIR", type=Path, help=f"where to (default: viz/{EXPERIMENT}; with --run: DIR/viz)")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help=f"where to (default: viz/{EXPERIMENT}; with --run: DIR/viz)"
+    )
     options = parser.parse_args(argv)
     out = options.out or (options.run / "viz" if options.run else folder)
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
-    results, arrays = load_run(options.run or run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else ""))
-    for draw in (training_curves, confusion_matrix, example_sequences, input_gate_activity, hidden_trajectories, cell_state_heatmap):
+    command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
+    results, arrays = load_run(options.run or run, EXPERIMENT, command)
+    of_a_run = (
+        training_curves,
+        confusion_matrix,
+        example_sequences,
+        input_gate_activity,
+        hidden_trajectories,
+        cell_state_heatmap,
+    )
+    for draw in of_a_run:
         save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
+    if not options.run:
+        for draw in (thirty_seeds, length, gate_selectivity):
+            save_picture(draw(), out / f"{draw.__name__}.png")
     return 0
 
 

@@ -1,0 +1,51 @@
+"""README.md: its tables are what results/ has, its pictures are there, its commands parse."""
+
+import re
+
+from conftest import ROOT, SCRIPTS, load
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_tables_are_fresh(call):
+    done = call("visualize/readme_tables.py", "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stale_table_is_noticed(call, tmp_path):
+    for name in "results", "visualize":
+        (tmp_path / name).symlink_to(ROOT / name)
+    renderer = (ROOT / "visualize" / "readme_tables.py").read_text()
+    changed = tmp_path / "readme_tables.py"
+    changed.write_text(renderer.replace("parent.parent", "parent"))
+    (tmp_path / "README.md").write_text(README)
+    assert call(changed, "--check").returncode == 0
+    (tmp_path / "README.md").write_text(re.sub(r"\d+/30", "31/30", README, count=1))
+    done = call(changed, "--check")
+    assert done.returncode == 1 and "stale" in done.stderr
+    assert call(changed).returncode == 0 and (tmp_path / "README.md").read_text() == README
+    (tmp_path / "README.md").write_text(README.replace("<!-- table: order-seeds -->", ""))
+    done = call(changed, "--check")
+    assert done.returncode == 1 and "markers" in done.stderr
+
+
+def test_pictures_are_there():
+    links = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert links and all((ROOT / link).is_file() for link in links)
+
+
+def test_commands_parse():
+    commands = re.findall(r"python3 (\w+\.py)([^#`\n]*)", README)
+    assert {script for script, _ in commands} >= set(SCRIPTS)
+    for script, arguments in commands:
+        if arguments.split() != ["--help"]:
+            load(script).parse_options(arguments.split())
+
+
+def test_studies_were_made_by_the_commands_of_the_makefile():
+    import json
+
+    makefile = (ROOT / "Makefile").read_text().replace("$(ORDER_OUT)", "--out results/temporal_order_3bit")
+    recorded = {json.loads(path.read_text())["command"] for path in (ROOT / "results").glob("*/*/*/results.json")}
+    stated = set(re.findall(r"\$\(ORDER\) (.+)", makefile))
+    assert {command.removeprefix("python3 temporal_order_3bit.py ") for command in recorded} == stated
