@@ -24,7 +24,9 @@ the gradient of the loss.
 
 The headline, python3 temporal_order_3bit.py, one seed of each network, ends like this:
 
-HEADLINE
+          parameters   solved  accuracy: median [range]  sequences to 95 %  seconds
+    lstm         176      1/1      1.000 [1.000, 1.000]              4,800      2.8
+    rnn           72      0/1      0.250 [0.250, 0.250]                  -      1.3
 
 Files in --out (default: results/temporal_order_3bit). results.json: settings and, for each network, the history of
 every seed, final values and measures (see measure). snapshots.npz, for the first seed, N snapshots over training of

@@ -113,6 +113,7 @@ def animate(results, arrays, n_frames):
     (now,) = below.plot([], [], "o", color="#0072B2", markersize=8)
     room = 0.01 * steps[-1] * batch
     below.set(xlabel="training sequences", ylabel="accuracy", ylim=(0, 1.1), xlim=(-room, steps[-1] * batch + room))
+    below.xaxis.set_major_formatter("{x:,.0f}")
     title = figure.suptitle(" ")
 
     def draw(frame):
@@ -143,6 +144,8 @@ def main(argv=None):
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     run = options.run or Path("results") / EXPERIMENT
     results, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))
+    if "lstm" not in results["runs"]:
+        sys.exit(f"{run} has no LSTM to animate")
     save_gif(*animate(results, arrays, options.n_frames), options.fps, out)
     return 0
 

@@ -439,6 +439,19 @@ def test_the_commands_of_the_writeup_parse(lab):
     assert options_of(lab, "--gradcheck").gradcheck
 
 
+def test_the_docstring_shows_what_the_headline_prints(lab, capsys):
+    study = ROOT / "results" / "temporal_order_3bit" / "thirty_seeds" / "default" / "results.json"
+    runs = json.loads(study.read_text())["runs"]
+    for run in runs.values():  # seed 0 of thirty is the headline's, to the bit
+        run["final"]["val_accuracy"] = run["final"]["val_accuracy"][:1]
+        run["sequences_to_95"], run["diverged_at_step"] = run["sequences_to_95"][:1], run["diverged_at_step"][:1]
+    lab.print_summary(runs, [0])
+    head, *rows = (line for line in capsys.readouterr().out.splitlines() if line)
+    assert head in lab.__doc__
+    for row in rows:
+        assert row.rsplit(maxsplit=1)[0] in lab.__doc__, "all but the seconds"
+
+
 def test_recipes_and_overrides(lab):
     writeup = options_of(lab, "--recipe", "writeup", "--lr", "0.5")
     assert (writeup.schedule, writeup.input_gate_bias, writeup.beta2, writeup.lr) == ("constant", -1.0, 0.999, 0.5)
@@ -476,6 +489,18 @@ def test_renderers_draw_the_quick_run(quick, call):
     assert done.returncode == 0, done.stderr
     gif = (quick / "run" / "viz" / "temporal_order_3bit.gif").read_bytes()
     assert gif.startswith(b"GIF89a") and b"NETSCAPE2.0" in gif, "an animation that loops"
+
+
+def test_renderers_take_what_a_user_may_have_run(call, tmp_path):
+    def render(*arguments):
+        assert call(SCRIPT, "--quick", "--steps", 3, "--out", "run", *arguments, cwd=tmp_path).returncode == 0
+        return [call(f"{folder}/{SCRIPT}", "--run", "run", cwd=tmp_path) for folder in ("visualize", "make_gifs")]
+
+    assert [done.returncode for done in render("--cells", "lstm", "--lr", "1e38", "--T", 20)] == [0, 0]
+    assert [done.returncode for done in render("--hidden", 1, "--batch", 1, "--eval-n", 1, "--T", 5)] == [0, 0]
+    pictures, gif = render("--cells", "rnn")
+    assert pictures.returncode == 0 and "no LSTM" in pictures.stdout
+    assert gif.returncode == 1 and gif.stderr == "run has no LSTM to animate\n"
 
 
 @pytest.mark.parametrize("renderer", ["visualize/temporal_order_3bit.py", "make_gifs/temporal_order_3bit.py"])

@@ -64,6 +64,12 @@ def history(run, name):
     return np.array(run["history"][name], float)
 
 
+def measured(results, name):
+    """A measure of the first seed's LSTM, as text."""
+    value = results["runs"]["lstm"]["measures"][name][0]
+    return "–" if value is None else f"{value:.2f}"
+
+
 # shared block
 def mark(axis, symbols):
     """Draw a dotted line, and the letter above, at each X and Y of symbols (T,); returns the lines."""
@@ -157,9 +163,8 @@ def input_gate_activity(results, arrays):
         axis.set(ylim=(0, 1), ylabel=f"class {CLASSES[y[k]]}", xlim=(-0.7, len(x) - 0.3))
         axis.grid(False, axis="x")
     axes[-1].set_xlabel("time step")
-    measured = results["runs"]["lstm"]["measures"]
-    at, off = measured["gate_at_markers"][0], measured["gate_at_distractors"][0]
-    figure.suptitle(f"Widest input gate, max$_k$ $i_t$: {at:.2f} at markers, {off:.2f} at distractors (held-out mean)")
+    at, off = measured(results, "gate_at_markers"), measured(results, "gate_at_distractors")
+    figure.suptitle(f"Widest input gate, max$_k$ $i_t$: {at} at markers, {off} at distractors (held-out mean)")
     return figure
 
 
@@ -176,11 +181,8 @@ def hidden_trajectories(results, arrays):
     axes[0, 0].set_ylabel("cell state $c_t$")
     axes[1, 0].set_ylabel("output $h_t$")
     figure.legend(lines, [f"cell {k}" for k in range(len(lines))], loc="outside lower center", ncols=min(len(lines), 8))
-    measured = results["runs"]["lstm"]["measures"]
-    at, off = measured["output_gate_at_end"][0], measured["output_gate_before"][0]
-    figure.suptitle(
-        f"Cells hold what the markers brought; widest output gate {off:.2f} before the last step, {at:.2f} at it"
-    )
+    at, off = measured(results, "output_gate_at_end"), measured(results, "output_gate_before")
+    figure.suptitle(f"Cells hold what the markers brought; widest output gate {off} before the last step, {at} at it")
     return figure
 
 
@@ -305,16 +307,12 @@ def main(argv=None):
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
     results, arrays = load_run(options.run or run, EXPERIMENT, command)
-    of_a_run = (
-        training_curves,
-        confusion_matrix,
-        example_sequences,
-        input_gate_activity,
-        hidden_trajectories,
-        cell_state_heatmap,
-    )
-    for draw in of_a_run:
-        save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
+    save_picture(training_curves(results, arrays), out / "training_curves.png")
+    if "lstm" in results["runs"]:
+        for draw in confusion_matrix, example_sequences, input_gate_activity, hidden_trajectories, cell_state_heatmap:
+            save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
+    else:
+        print("the run has no LSTM, of which the other pictures are")
     if not options.run:
         for draw in (thirty_seeds, length, gate_selectivity):
             save_picture(draw(), out / f"{draw.__name__}.png")
