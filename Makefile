@@ -52,13 +52,15 @@ temporal_order_3bit-seeds: $(VENV)/installed
 	$(ORDER) --seeds 30-59 $(ORDER_OUT)/thirty_seeds/default-fresh
 	$(ORDER) --seeds 30-59 --recipe writeup $(ORDER_OUT)/thirty_seeds/writeup-fresh
 
-# From the write-up's recipe to ours, one change at a time, on the seeds it was chosen on; then on others.
+# From the write-up's recipe to ours, on the seeds that ours was chosen on; then on others.
 temporal_order_3bit-recipe: $(VENV)/installed
 	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup $(ORDER_OUT)/recipe/writeup
 	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup --dtype float64 $(ORDER_OUT)/recipe/writeup-float64
 	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup --schedule cosine $(ORDER_OUT)/recipe/cosine
 	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup --schedule cosine --input-gate-bias -4 $(ORDER_OUT)/recipe/bias
+	$(ORDER) --seeds 100-399 --cells lstm --recipe writeup --input-gate-bias -4 $(ORDER_OUT)/recipe/bias-alone
 	$(ORDER) --seeds 100-399 --cells lstm --lr 0.02 $(ORDER_OUT)/recipe/beta2
+	$(ORDER) --seeds 100-399 --cells lstm --beta2 0.999 $(ORDER_OUT)/recipe/rate
 	$(ORDER) --seeds 100-399 --cells lstm $(ORDER_OUT)/recipe/default
 	$(ORDER) --seeds 1000-1299 --cells lstm $(ORDER_OUT)/recipe/default-fresh
 
