@@ -51,6 +51,7 @@ round. How it differs from the write-up that it started from is in the README.
 # ///
 
 import argparse
+import contextlib
 import itertools
 import json
 import math
@@ -357,7 +358,7 @@ def clip_by_norm(grad, limit):
 def adam(state, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
     """Update number state.step + 1 of Adam (Kingma and Ba 2015) on state.theta with its moments m and v, (S, P) each.
 
-    In place. Rows that are not active (S,) keep their parameters, as do those that would not stay finite: they leave it.
+    In place. Rows that are not active (S,) keep their parameters; a row that would not stay finite does, and leaves it.
     """
     state.step += 1
     state.m += (1 - beta1) * (grad - state.m)
@@ -638,21 +639,21 @@ def print_progress(variant, history, metric, solved, steps, sequences_per_step, 
 
 
 # shared block
-class Interrupt:
-    """While entered, the first Ctrl-C (or SIGTERM) only sets .seen, so that a run can stop between two steps."""
+@contextlib.contextmanager
+def interruptible():
+    """While entered, the first Ctrl-C (or SIGTERM) only sets .seen of its value: a run can stop between two steps."""
+    interrupt = SimpleNamespace(seen=False)
 
-    def __enter__(self):
-        self.seen = False
-        self.handlers = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def handle(self, *_):
-        if self.seen:
+    def handle(*_):
+        if interrupt.seen:
             raise KeyboardInterrupt
-        self.seen = True
+        interrupt.seen = True
 
-    def __exit__(self, *_):
-        for number, handler in self.handlers.items():
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 
@@ -738,8 +739,8 @@ def load_checkpoint(path, config):
         raise ValueError(f"{path} is damaged, or not a checkpoint of this program") from None
     for name in {**made_with, **config}:
         if name != "out" and made_with.get(name) != config.get(name):
-            option = f"--{name.replace('_', '-')}"
-            raise ValueError(f"{path} was made with {option} {made_with.get(name)}, not {config.get(name)}")
+            option, was, wanted = name.replace("_", "-"), made_with.get(name), config.get(name)
+            raise ValueError(f"{path} was made with --{option} {was}, not {wanted}")
     return tree
 
 
@@ -761,23 +762,19 @@ def parse_seeds(text):
 
 
 # shared block
-def size(text):
-    """A whole number, at least 1."""
-    if not re.fullmatch(r"\d+", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
+def positive(text, kind=int):
+    """A whole number of at least 1, or with kind=float a finite number above 0."""
+    with contextlib.suppress(ValueError):
+        if 0 < kind(text) < math.inf:
+            return kind(text)
+    wanted = "whole number of at least 1" if kind is int else "number above 0"
+    raise argparse.ArgumentTypeError(f"'{text}' is not a {wanted}")
 
 
 # shared block
-def rate(text):
+def positive_real(text):
     """A finite number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
-    return value
+    return positive(text, float)
 
 
 def cell_kinds(text):
@@ -803,20 +800,20 @@ def build_parser():
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--cells", type=cell_kinds, default="lstm,rnn", help="networks to train, one after the other")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--T", type=size, default=50, help="steps of a sequence; the markers' ranges scale with it")
+    length.add_argument("--T", type=positive, default=50, help="steps of a sequence; the markers' ranges scale with it")
     length.add_argument("--paper-lengths", action="store_true", help="100-110 steps, markers in [10, 20], [50, 60]")
-    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=size, default=1500, help="training steps")
-    add("--batch", type=size, default=32, help="sequences in a step")
-    add("--hidden", type=size, default=4, help="cells, or hidden units")
-    add("--blocks", type=size, default=argparse.SUPPRESS, help="blocks of cells sharing gates (default: one per cell)")
+    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, default=1500, help="updates")
+    add("--batch", type=positive, default=32, help="sequences in a step")
+    add("--hidden", type=positive, default=4, help="cells, or hidden units")
+    add("--blocks", type=positive, default=argparse.SUPPRESS, help="cells of a block share gates (default: one each)")
     add("--forget-gate", action="store_true", help="add a forget gate, of initial bias 1, to the LSTM")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
-    add("--lr", type=rate, help="learning rate of Adam")
+    add("--lr", type=positive_real, help="learning rate of Adam")
     add("--schedule", choices=["cosine", "constant"], help="the rate over the run: falling to zero, or constant")
-    add("--beta2", type=rate, help="Adam's decay of the second moment")
-    add("--eval-every", "--eval_every", type=size, default=50, help="steps between evaluations")
-    add("--eval-n", "--eval_n", "--val-n", "--val_n", type=size, default=512, help="held-out sequences")
-    add("--snapshot-every", "--snapshot_every", type=size, default=50, help="steps between snapshots; "
+    add("--beta2", type=positive_real, help="Adam's decay of the second moment")
+    add("--eval-every", "--eval_every", type=positive, default=50, help="steps between evaluations")
+    add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences")
+    add("--snapshot-every", "--snapshot_every", type=positive, default=50, help="steps between snapshots; "
         "a fifth of it in the first fifth of the run")  # fmt: skip
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
     add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write")
@@ -896,7 +893,7 @@ def main(argv=None):
     command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
     done = open_output(out, options.resume, config, parser) or {"runs": {}, "arrays": {}, "variant": None}
     runs, arrays = done["runs"], done["arrays"]
-    with Interrupt() as interrupt, np.errstate(all="ignore"):
+    with interruptible() as interrupt, np.errstate(all="ignore"):
         for kind in options.cells:
             if kind in runs:
                 continue

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import imageio.v3
@@ -35,7 +36,7 @@ def load_run(directory, experiment, command, arrays=True):
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
-        found = results["experiment"], results["schema"]
+        found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
         snapshots = {}
@@ -45,7 +46,7 @@ def load_run(directory, experiment, command, arrays=True):
                 snapshots = dict(file)
     except FileNotFoundError:
         sys.exit(f"{path} is missing; to make it: {command}")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
 
@@ -63,11 +64,26 @@ def mark(axis, symbols):
 
 
 # shared block
+def few_colours(frames, most=240):
+    """Frames (n, height, width, 3) with every colour but the most frequent ones replaced by the nearest of those.
+
+    A GIF has 256 colours; with no more than these in all frames together it shows them as they are, undithered.
+    """
+    packed = frames.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    counted = [np.unique(frame, return_counts=True) for frame in packed]
+    colours, place = np.unique(np.concatenate([values for values, _ in counted]), return_inverse=True)
+    count = np.bincount(place.ravel(), weights=np.concatenate([counts for _, counts in counted]))
+    rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.int32)
+    kept = rgb[np.argsort(-count, kind="stable")[:most]]
+    nearest = np.stack([kept[np.abs(kept - colour).sum(axis=1).argmin()] for colour in rgb]).astype(np.uint8)
+    return np.stack([nearest[np.searchsorted(colours, frame)] for frame in packed])
+
+
+# shared block
 def save_gif(figure, moving, draw, n, fps, path):
     """Write draw(k), k = 0 to n - 1, as frames of a GIF that loops and holds its last frame for two seconds.
 
-    moving: the artists that change, or lie over those that do, in drawing order; all else is drawn once. Colours are
-    rounded to four bits a channel: few enough for a palette without dithering, which would not compress.
+    moving: the artists that change, or lie over those that do, in drawing order; all else is drawn once.
     """
     canvas, frames = figure.canvas, []
     for artist in moving:
@@ -79,11 +95,11 @@ def save_gif(figure, moving, draw, n, fps, path):
         draw(k)
         for artist in moving:
             figure.draw_artist(artist)
-        frames.append((np.asarray(canvas.buffer_rgba())[:, :, :3].astype(np.uint16) + 8) // 17 * 17)
+        frames.append(np.array(canvas.buffer_rgba())[:, :, :3])
     plt.close(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     duration = [1000 // fps] * (n - 1) + [2000]
-    imageio.v3.imwrite(path, np.stack(frames).astype(np.uint8), duration=duration, loop=0)
+    imageio.v3.imwrite(path, few_colours(np.stack(frames)), duration=duration, loop=0)
     print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
 
 
@@ -107,9 +123,10 @@ def animate(results, arrays, n_frames):
         axis.set_xlabel("time step")
     figure.colorbar(images[0], ax=panels, label="cell state $c_t$", extend="both")
     below = figure.add_subplot(grid[2, :])
-    below.plot(steps * batch, accuracy, color="#BBBBBB")
+    below.plot(steps * batch, accuracy, color="#BBBBBB", drawstyle="steps-post")
     below.axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
-    (past,) = below.plot([], [], color="#0072B2")
+    below.text(1, CHANCE, "chance", color="#555555", va="bottom", ha="right", transform=below.get_yaxis_transform())
+    (past,) = below.plot([], [], color="#0072B2", drawstyle="steps-post")
     (now,) = below.plot([], [], "o", color="#0072B2", markersize=8)
     room = 0.01 * steps[-1] * batch
     below.set(xlabel="training sequences", ylabel="accuracy", ylim=(0, 1.1), xlim=(-room, steps[-1] * batch + room))
@@ -118,7 +135,8 @@ def animate(results, arrays, n_frames):
 
     def draw(frame):
         k = shown[frame]
-        here, before = np.interp(step[k], steps, accuracy), steps < step[k]
+        before = steps <= step[k]
+        here = accuracy[before][-1]  # as last measured
         for n, image in enumerate(images):
             image.set_data(c[k, :, :, n].T)
         past.set_data(np.append(steps[before], step[k]) * batch, np.append(accuracy[before], here))

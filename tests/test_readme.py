@@ -1,5 +1,6 @@
 """README.md: its tables are what results/ has, its pictures are there, its commands parse."""
 
+import json
 import re
 
 from conftest import ROOT, SCRIPTS, load
@@ -43,9 +44,11 @@ def test_commands_parse():
 
 
 def test_studies_were_made_by_the_commands_of_the_makefile():
-    import json
-
     makefile = (ROOT / "Makefile").read_text().replace("$(ORDER_OUT)", "--out results/temporal_order_3bit")
+    for path in (ROOT / "results").glob("*/*/*/results.json"):
+        assert json.loads(path.read_text())["environment"]["dirty"] is False, (
+            f"{path} was not made by a committed script"
+        )
     recorded = {json.loads(path.read_text())["command"] for path in (ROOT / "results").glob("*/*/*/results.json")}
     stated = set(re.findall(r"\$\(ORDER\) (.+)", makefile))
     assert {command.removeprefix("python3 temporal_order_3bit.py ") for command in recorded} == stated

@@ -1,6 +1,7 @@
 """temporal_order_3bit.py: its data, gradients, runs, files, pictures, and what it says to bad input."""
 
 import ast
+import contextlib
 import json
 import re
 import signal
@@ -106,9 +107,8 @@ def test_held_out_sequences_do_not_depend_on_training(lab):
 
 
 def test_parameter_counts(lab):
-    count = {name: lab.Cell(*arguments).P for name, arguments in {
-        "lstm": ("lstm",), "rnn": ("rnn",), "forget": ("lstm", 4, 4, True), "blocks": ("lstm", 4, 2)}.items()}  # fmt: skip
-    assert count == {"lstm": 176, "rnn": 72, "forget": 228, "blocks": 124}
+    kinds = ("lstm",), ("rnn",), ("lstm", 4, 4, True), ("lstm", 4, 2)
+    assert [lab.Cell(*kind).P for kind in kinds] == [176, 72, 228, 124]
 
 
 def test_gradient_check_passes(call):
@@ -141,9 +141,13 @@ def test_gradient_check_fails_without_any_one_term(source):
 # ------------------------------------------------------------------------------------------------------ runs
 
 
-@pytest.mark.parametrize("arguments", [("lstm",), ("rnn",), ("lstm", "--forget-gate", "--blocks", "2"),
-                                       ("lstm", "--dtype", "float64", "--batch", "5"), ("lstm", "--hidden", "3")])  # fmt: skip
+ALIKE = ["lstm", "rnn", "lstm --forget-gate --blocks 2", "lstm --dtype float64 --batch 5", "lstm --hidden 3"]
+ALIKE += ["lstm --steps 70", "lstm --T 50 --batch 32 --steps 10"]
+
+
+@pytest.mark.parametrize("arguments", ALIKE)
 def test_a_seed_alone_and_among_thirty_is_the_same_to_the_bit(lab, arguments):
+    arguments = arguments.split()
     thirty = train(lab, *arguments, "--seeds", "0-29")
     assert np.isfinite(thirty).all() and len(np.unique(thirty[:, 0])) == 30
     for seed in (0, 7, 29):
@@ -170,6 +174,36 @@ def test_adam_and_clipping_follow_their_papers(lab):
         m, v = 0.9 * m + 0.1 * clipped, 0.99 * v + 0.01 * clipped**2
         expected -= 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
     assert np.allclose(state.theta[:2], expected[:2], rtol=1e-12) and (state.theta[2] == theta[2]).all()
+
+
+def accuracy_after_training(lab):
+    options = options_of(lab, "--T", 10, "--steps", 250, "--batch", 16, "--eval-n", 128, "--seeds", "0-3")
+    state = lab.initial_state(lab.Cell("lstm"), options)
+    result, _ = lab.train("lstm", lab.Cell("lstm"), options, state, lambda state: None, SimpleNamespace(seen=False))
+    return min(result["final"]["val_accuracy"])
+
+
+def test_training_learns_from_the_labels(lab):
+    assert accuracy_after_training(lab) >= 0.95
+
+
+@pytest.mark.parametrize(
+    "right, wrong", [("labels[:, batch], options", "labels[:, :B], options"), ("state.theta - lr", "state.theta + lr")]
+)
+def test_training_does_not_learn_where_it_is_broken(right, wrong):
+    assert SOURCE.count(right) == 1
+    assert accuracy_after_training(load(SCRIPT, SOURCE.replace(right, wrong))) < 0.9
+
+
+def test_an_update_that_is_not_finite_is_not_made(lab):
+    options = options_of(lab, *SHORT, "--steps", 1, "--eval-every", 1, "--snapshot-every", 1, "--lr", "1e39")
+    state = lab.initial_state(lab.Cell("lstm"), options)
+    start = state.theta.copy()
+    with np.errstate(all="ignore"):
+        result, _ = lab.train("lstm", lab.Cell("lstm"), options, state, lambda state: None, SimpleNamespace(seen=False))
+    assert (state.theta == start).all() and result["diverged_at_step"] == [1]
+    assert np.isnan(result["final"]["val_accuracy"]).all() and result["confusion"] == [None]
+    assert all(np.isnan(values).all() for values in result["measures"].values())
 
 
 def test_a_diverging_seed_is_frozen_and_the_others_go_on(lab):
@@ -317,7 +351,7 @@ def test_a_killed_run_resumes_as_if_nothing_had_been(lab, tmp_path, monkeypatch,
     assert saves[-1] == ("lstm" if kill_at <= 3 else "rnn"), "kills before and after the first variant was through"
 
 
-@pytest.mark.parametrize("stop_after", [1, 17, 33])
+@pytest.mark.parametrize("stop_after", [1, 17, 30, 33, 59])
 def test_an_interrupted_run_resumes_as_if_nothing_had_been(lab, tmp_path, monkeypatch, capsys, stop_after):
     assert lab.main([*RESUMABLE, "--out", str(tmp_path / "whole")]) == 0
     real_update, count = lab.update, iter(range(10**9))
@@ -334,6 +368,19 @@ def test_an_interrupted_run_resumes_as_if_nothing_had_been(lab, tmp_path, monkey
     assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
 
 
+def test_an_interrupt_at_the_very_last_step_ends_the_run(lab, tmp_path, monkeypatch):
+    real_update, count = lab.update, iter(range(10**9))
+
+    def update_and_interrupt(*arguments):
+        real_update(*arguments)
+        if next(count) + 1 == 60:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(lab, "update", update_and_interrupt)
+    assert lab.main([*RESUMABLE, "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "snapshots.npz"]
+
+
 def test_a_real_kill_leaves_a_checkpoint_and_nothing_half_written(tmp_path, lab):
     command = [
         sys.executable,
@@ -348,7 +395,8 @@ def test_a_real_kill_leaves_a_checkpoint_and_nothing_half_written(tmp_path, lab)
         str(tmp_path),
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while not (tmp_path / "checkpoint.npz").exists() and process.poll() is None:
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "checkpoint.npz").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
     process.wait()
@@ -383,8 +431,11 @@ def test_resume_without_a_checkpoint_starts_afresh(lab, tmp_path):
         ("--seeds 0,1,0", "twice"), ("--seeds 3-1", "parse"), ("--seeds x", "parse"), ("--seeds -1", "parse"),
         ("--seed 0-4,2", "twice"), ("--trials ,", "parse"),
         ("--batch 0", "at least 1"), ("--hidden 0", "at least 1"), ("--steps=-5", "at least 1"),
-        ("--steps 1.5", "at least 1"), ("--eval-n 0", "at least 1"), ("--eval-every 0", "at least 1"), ("--snapshot-every 0", "at least 1"),
-        ("--lr 0", "above 0"), ("--lr=-1", "above 0"), ("--lr nan", "above 0"), ("--lr inf", "above 0"), ("--lr x", "above 0"),
+        ("--steps 1.5", "at least 1"), ("--eval-n 0", "at least 1"), ("--eval-every 0", "at least 1"),
+        ("--snapshot-every 0", "at least 1"), ("--steps 9 --eval-every 10", "the 9 steps"),
+        ("--steps 9 --snapshot-every 10", "the 9 steps"), ("--out=", "a folder is wanted"),
+        ("--lr 0", "above 0"), ("--lr=-1", "above 0"), ("--lr nan", "above 0"), ("--lr inf", "above 0"),
+        ("--lr x", "above 0"),
         ("--beta2 1", "below 1"), ("--input-gate-bias inf", "finite"),
         ("--T 4", "the least is 5"), ("--T 0", "at least 1"), ("--T 60 --paper-lengths", "not allowed"),
         ("--blocks 3", "evenly"), ("--cells gru", "gru"), ("--cells lstm,lstm", "lstm,lstm"),
@@ -395,7 +446,7 @@ def test_resume_without_a_checkpoint_starts_afresh(lab, tmp_path):
 def test_bad_input_is_one_clear_line_and_status_2(lab, tmp_path, capsys, arguments, said):
     (tmp_path / "file").write_text("")
     words = arguments.replace("FILE", str(tmp_path / "file")).split()
-    if "--out" not in words:
+    if "--out" not in arguments:
         words += ["--out", str(tmp_path / "out")]
     with pytest.raises(SystemExit) as stop:
         lab.main(words)
@@ -406,9 +457,7 @@ def test_bad_input_is_one_clear_line_and_status_2(lab, tmp_path, capsys, argumen
 
 
 def test_resume_refuses_other_options_and_foreign_files(lab, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(lab.Interrupt, "seen", True, raising=False)
-    monkeypatch.setattr(lab.Interrupt, "__enter__", lambda self: self)
-    monkeypatch.setattr(lab.Interrupt, "__exit__", lambda self, *_: None)
+    monkeypatch.setattr(lab, "interruptible", lambda: contextlib.nullcontext(SimpleNamespace(seen=True)))
     base = [*RESUMABLE, "--out", str(tmp_path)]
     assert lab.main(base) == 130
     with pytest.raises(SystemExit) as stop:
@@ -496,8 +545,8 @@ def test_renderers_take_what_a_user_may_have_run(call, tmp_path):
         assert call(SCRIPT, "--quick", "--steps", 3, "--out", "run", *arguments, cwd=tmp_path).returncode == 0
         return [call(f"{folder}/{SCRIPT}", "--run", "run", cwd=tmp_path) for folder in ("visualize", "make_gifs")]
 
-    assert [done.returncode for done in render("--cells", "lstm", "--lr", "1e38", "--T", 20)] == [0, 0]
-    assert [done.returncode for done in render("--hidden", 1, "--batch", 1, "--eval-n", 1, "--T", 5)] == [0, 0]
+    tiny = ["--hidden", 1, "--batch", 1, "--eval-n", 1, "--T", 5]
+    assert [done.returncode for done in render("--cells", "lstm", "--lr", "1e39", *tiny)] == [0, 0], "and diverged"
     pictures, gif = render("--cells", "rnn")
     assert pictures.returncode == 0 and "no LSTM" in pictures.stdout
     assert gif.returncode == 1 and gif.stderr == "run has no LSTM to animate\n"
@@ -516,9 +565,12 @@ def test_renderers_name_what_is_missing_or_damaged(renderer, quick, call, tmp_pa
     results = (quick / "run" / "results.json").read_text()
     (run / "results.json").write_text(results)
     fails(["run/snapshots.npz is missing"])
-    (run / "snapshots.npz").write_bytes((quick / "run" / "snapshots.npz").read_bytes()[:2000])
-    fails(["run/snapshots.npz is damaged"])
-    (run / "results.json").write_text(results[:500])
-    fails(["run/results.json is damaged"])
+    arrays = (quick / "run" / "snapshots.npz").read_bytes()
+    for damaged in arrays[:2000], arrays[:3000] + bytes(200) + arrays[3200:]:
+        (run / "snapshots.npz").write_bytes(damaged)
+        fails(["run/snapshots.npz is damaged"])
+    for damaged in results[:500], '{"experiment": "temporal_order_3bit", "schema": 1}', "[]":
+        (run / "results.json").write_text(damaged)
+        fails(["run/results.json is damaged"])
     (run / "results.json").write_text(results.replace('"experiment": "temporal', '"experiment": "spatial'))
     fails(["spatial_order_3bit"])

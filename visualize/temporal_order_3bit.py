@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import matplotlib
@@ -26,6 +27,7 @@ COLOUR = {"lstm": "#0072B2", "rnn": "#E69F00"}
 NAME = {"lstm": "LSTM", "rnn": "tanh RNN"}
 X, Y, START = 4, 5, 6
 MARKER_COLOUR = {X: "#009E73", Y: "#D55E00"}
+CELL_COLOURS = ["#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#000000", "#F0E442"]  # none of a marker
 SYMBOLS, CLASSES, CHANCE = "abcdXYBE", ("XX", "XY", "YX", "YY"), 0.25
 
 
@@ -35,7 +37,7 @@ def load_run(directory, experiment, command, arrays=True):
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
-        found = results["experiment"], results["schema"]
+        found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
         snapshots = {}
@@ -45,7 +47,7 @@ def load_run(directory, experiment, command, arrays=True):
                 snapshots = dict(file)
     except FileNotFoundError:
         sys.exit(f"{path} is missing; to make it: {command}")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
 
@@ -120,7 +122,7 @@ def training_curves(results, _):
 
 def confusion_matrix(results, _):
     """True against predicted class of the first seed's LSTM."""
-    counts = np.array(results["runs"]["lstm"]["confusion"][0])
+    counts = np.array(results["runs"]["lstm"]["confusion"][0] or np.zeros((4, 4), int))  # none if diverged
     figure, axis = plt.subplots(figsize=(5.6, 5))
     axis.imshow(counts / counts.sum(axis=1, keepdims=True).clip(1), cmap="Blues", vmin=0, vmax=1, aspect="equal")
     for (row, column), count in np.ndenumerate(counts):
@@ -174,6 +176,7 @@ def hidden_trajectories(results, arrays):
     figure, axes = plt.subplots(2, 4, figsize=(13, 6), sharex=True, sharey="row")
     for k in range(4):
         for axis, name in zip(axes[:, k], "ch"):
+            axis.set_prop_cycle(color=CELL_COLOURS)
             lines = axis.plot(arrays[f"lstm/{name}"][-1, :, :, k])
             mark(axis, x[:, k])
         axes[0, k].set_title(f"class {CLASSES[y[k]]}", pad=16)
@@ -182,7 +185,9 @@ def hidden_trajectories(results, arrays):
     axes[1, 0].set_ylabel("output $h_t$")
     figure.legend(lines, [f"cell {k}" for k in range(len(lines))], loc="outside lower center", ncols=min(len(lines), 8))
     at, off = measured(results, "output_gate_at_end"), measured(results, "output_gate_before")
-    figure.suptitle(f"Cells hold what the markers brought; widest output gate {off} before the last step, {at} at it")
+    figure.suptitle(
+        f"Cells jump at a marker or drift on from it; widest output gate {off} before the last step, {at} at it"
+    )
     return figure
 
 
@@ -227,7 +232,9 @@ def thirty_seeds():
     axes[1].set(title="Accuracy on held-out sequences", xlabel="training sequences", ylim=(0, 1.03))
     for axis in axes:
         axis.xaxis.set_major_formatter("{x:,.0f}")
-    axes[1].axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
+    for axis, level in zip(axes, (np.log(4), CHANCE)):
+        axis.axhline(level, color="#777777", linestyle="--", linewidth=1)
+        axis.text(1, level, "chance", color="#555555", va="bottom", ha="right", transform=axis.get_yaxis_transform())
     axes[1].legend(loc="center right")
     figure.suptitle("; ".join(said))
     return figure
@@ -275,6 +282,7 @@ def gate_selectivity():
         "T = 100": ("length/default-100", "length"),
         "T = 200": ("length/default-200", "length"),
         "T = 500": ("length/default-500", "length"),
+        "T = 500,\n3,000 steps": ("length/default-500-longer", "length"),
     }
     figure, axis = plt.subplots(figsize=(10, 5))
     for place, where in enumerate(variants.values()):
@@ -290,7 +298,7 @@ def gate_selectivity():
     axis.set(ylim=(0, 1.02), ylabel="widest input gate, max$_k$ $i_t$, mean")
     axis.grid(False, axis="x")
     figure.legend(loc="outside lower center", ncols=2, markerscale=2)
-    figure.suptitle("Between the markers the input gate is nearly shut only where sequences are long")
+    figure.suptitle("At distractors the input gate is nearly shut only where sequences are long")
     return figure
 
 
