@@ -364,7 +364,7 @@ def adam(state, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
     state.m += (1 - beta1) * (grad - state.m)
     state.v += (1 - beta2) * (grad * grad - state.v)
     root = np.sqrt(state.v / (1 - beta2**state.step)) + epsilon
-    theta = state.theta - lr / (1 - beta1**state.step) * state.m / root
+    theta = np.asarray(state.theta - lr / (1 - beta1**state.step) * state.m / root, state.theta.dtype)
     active &= np.isfinite(theta).all(axis=1)
     np.copyto(state.theta, theta, where=active[:, None])
 
