@@ -8,7 +8,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: all test pictures studies clean
-all: temporal_order_3bit
+all: temporal_order_3bit multiplication_problem
 
 # ---------------------------------------------------------------------------------------------- environments
 
@@ -32,11 +32,11 @@ clean:
 
 # ---------------------------------------------------------------------------- headline runs and their pictures
 
-.PHONY: temporal_order_3bit
-temporal_order_3bit: $(VENV)/installed
-	$(RUN) temporal_order_3bit.py
-	$(RUN) visualize/temporal_order_3bit.py
-	$(RUN) make_gifs/temporal_order_3bit.py
+.PHONY: temporal_order_3bit multiplication_problem
+temporal_order_3bit multiplication_problem: $(VENV)/installed
+	$(RUN) $@.py
+	$(RUN) visualize/$@.py
+	$(RUN) make_gifs/$@.py
 
 # ---------------------------------------- studies: the exact commands behind the tables and study pictures
 
@@ -79,3 +79,55 @@ temporal_order_3bit-ablations: $(VENV)/installed
 	$(ORDER) --seeds 0-29 --cells lstm --forget-gate $(ORDER_OUT)/ablations/forget-gate
 	$(ORDER) --seeds 0-29 --cells lstm --blocks 2 $(ORDER_OUT)/ablations/blocks-2
 	$(ORDER) --seeds 0-29 --cells lstm --blocks 2 --forget-gate $(ORDER_OUT)/ablations/blocks-2-forget-gate
+
+# --------------------------------------------------------------------------------------------- multiplication
+
+.PHONY: $(addprefix multiplication_problem-,seeds recipe ablations cells length lag)
+studies: $(addprefix multiplication_problem-,seeds recipe ablations cells length lag)
+
+PRODUCT := $(RUN) multiplication_problem.py --resume
+PRODUCT_OUT := --out results/multiplication_problem
+
+multiplication_problem-seeds: $(VENV)/installed
+	$(PRODUCT) --seeds 0-29 $(PRODUCT_OUT)/thirty_seeds/default
+	$(PRODUCT) --seeds 0-29 --recipe writeup $(PRODUCT_OUT)/thirty_seeds/writeup
+	$(PRODUCT) --seeds 30-59 $(PRODUCT_OUT)/thirty_seeds/default-fresh
+	$(PRODUCT) --seeds 30-59 --recipe writeup $(PRODUCT_OUT)/thirty_seeds/writeup-fresh
+
+# From the write-up's recipe to ours, on the seeds that ours was chosen on; then on others.
+multiplication_problem-recipe: $(VENV)/installed
+	$(PRODUCT) --seeds 100-199 --recipe writeup $(PRODUCT_OUT)/recipe/writeup
+	$(PRODUCT) --seeds 100-199 --recipe writeup --schedule cosine $(PRODUCT_OUT)/recipe/cosine
+	$(PRODUCT) --seeds 100-199 --recipe writeup --schedule cosine --lr 0.01 --forget-gate-bias 3 $(PRODUCT_OUT)/recipe/forget-3-rate
+	$(PRODUCT) --seeds 100-199 --recipe writeup --forget-gate-bias 6 $(PRODUCT_OUT)/recipe/forget
+	$(PRODUCT) --seeds 100-199 --recipe writeup --input-gate-bias -6 $(PRODUCT_OUT)/recipe/input
+	$(PRODUCT) --seeds 100-199 --recipe writeup --forget-gate-bias 6 --input-gate-bias -6 $(PRODUCT_OUT)/recipe/both
+	$(PRODUCT) --seeds 100-199 $(PRODUCT_OUT)/recipe/default
+	$(PRODUCT) --seeds 100-199 --lr 0.08 $(PRODUCT_OUT)/recipe/rate
+	$(PRODUCT) --seeds 1000-1099 $(PRODUCT_OUT)/recipe/default-fresh
+
+multiplication_problem-ablations: $(VENV)/installed
+	$(PRODUCT) --seeds 0-29 --no-forget-gate $(PRODUCT_OUT)/ablations/no-forget-gate
+	$(PRODUCT) --seeds 0-29 --no-forget-gate --recipe writeup $(PRODUCT_OUT)/ablations/no-forget-gate-writeup
+	$(PRODUCT) --seeds 0-29 --task add $(PRODUCT_OUT)/ablations/add
+	$(PRODUCT) --seeds 0-29 --task add --recipe writeup $(PRODUCT_OUT)/ablations/add-writeup
+
+multiplication_problem-cells: $(VENV)/installed
+	$(PRODUCT) --seeds 0-29 --hidden 16 --recipe writeup $(PRODUCT_OUT)/cells/writeup-16
+	$(PRODUCT) --seeds 0-29 --hidden 4 --recipe writeup $(PRODUCT_OUT)/cells/writeup-4
+	$(PRODUCT) --seeds 0-29 --hidden 16 $(PRODUCT_OUT)/cells/default-16
+	$(PRODUCT) --seeds 0-29 --hidden 4 $(PRODUCT_OUT)/cells/default-4
+
+multiplication_problem-length: $(VENV)/installed
+	$(PRODUCT) --seeds 0-29 --T-min 100 --T-max 110 $(PRODUCT_OUT)/length/default
+	$(PRODUCT) --seeds 0-29 --T-min 100 --T-max 110 --recipe writeup $(PRODUCT_OUT)/length/writeup
+
+multiplication_problem-lag: $(VENV)/installed
+	$(PRODUCT) --seeds 0-29 --T-min 40 --T-max 60 $(PRODUCT_OUT)/lag/default-60
+	$(PRODUCT) --seeds 0-29 --T-min 67 --T-max 100 $(PRODUCT_OUT)/lag/default-100
+	$(PRODUCT) --seeds 0-29 --T-min 134 --T-max 200 $(PRODUCT_OUT)/lag/default-200
+	$(PRODUCT) --seeds 0-9 --T-min 334 --T-max 500 $(PRODUCT_OUT)/lag/default-500
+	$(PRODUCT) --seeds 0-9 --T-min 667 --T-max 1000 $(PRODUCT_OUT)/lag/default-1000
+	$(PRODUCT) --seeds 0-29 --T-min 40 --T-max 60 --recipe writeup $(PRODUCT_OUT)/lag/writeup-60
+	$(PRODUCT) --seeds 0-29 --T-min 67 --T-max 100 --recipe writeup $(PRODUCT_OUT)/lag/writeup-100
+	$(PRODUCT) --seeds 0-29 --T-min 134 --T-max 200 --recipe writeup $(PRODUCT_OUT)/lag/writeup-200
