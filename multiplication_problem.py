@@ -29,7 +29,8 @@ of the loss; dz is that with respect to net inputs.
 
 The headline, python3 multiplication_problem.py, one seed, ends like this:
 
-@@HEADLINE@@
+          parameters   solved  test MSE: median [range]      sequences to 0.03  seconds
+    lstm         361      1/1    8.3e-05 [8.3e-05, 8.3e-05]                9,600      5.5
 
 Files in --out (default: results/multiplication_problem). results.json: settings, the history of every seed, final
 values and measures (see measure and first_path). snapshots.npz, for the first seed, N snapshots over training of five
@@ -131,6 +132,11 @@ def make_batch(rng, lengths):
     pairs[0, 1], pairs[lengths - 1, 1, column] = -1, -1
     pairs[t1, 1, column] = pairs[t2, 1, column] = 1
     return pairs, pairs[[t1, t2], 0, column]
+
+
+def training_lengths(options, chunk):
+    """Steps of the CHUNK batches of a chunk, (CHUNK,), the same for all seeds."""
+    return stream(0, LENGTHS, chunk).integers(options.T_min, options.T_max, size=CHUNK, endpoint=True)
 
 
 def draw_population(options, key, T):
@@ -259,7 +265,12 @@ def forward(net, pairs):
             add(c_before, ig, c)
         tanh(c, tanh_c)
         multiply(o, tanh_c, h)
-    return half + half * np.tanh(half * (p.V @ net.h[T - 1] + p.b))[:, 0]
+    return answer(net, net.h[T - 1])
+
+
+def answer(net, h):
+    """What the networks would answer, (..., S, B), were h (..., S, H, B) the output of the last step."""
+    return net.half + net.half * np.tanh(net.half * (net.p.V @ h + net.p.b))[..., 0, :]
 
 
 def squared_error(y, target):
@@ -438,7 +449,11 @@ def one_cell(cells, values):
 
 
 def gate_means(net, pairs):
-    """Means of f and i over cells and sequences, by where they are taken, after a pass over pairs: {name: (S,)}."""
+    """Means of gates over cells and sequences, after a pass over pairs (T, S, 2, n): {name: (S,)}.
+
+    Taken at the two markers, at distractors (all other numbers but the first and the last), and at those of them that
+    are between the first marker and the end.
+    """
     T, marker = len(pairs), pairs[:, :, 1] == 1
     places = {"at_markers": marker, "at_distractors": pairs[:, :, 1] == 0}
     places["between"] = (pairs[:, :, 1] == 0) & (marker.cumsum(axis=0) > 0)
@@ -451,15 +466,16 @@ def gate_means(net, pairs):
 def measure(net, blocks, numbers, task):
     """What a network does, over all whole blocks of held-out sequences with marked numbers (2, S, n): {name: (S,)}.
 
-    wrong: the share of answers off by more than TOLERANCE; mean_absolute_error; *_gate_*: see gate_means, "between" is
-    from the first marker to the end. r2_WHAT_WHERE: R^2, on sequences it was not fitted to, of the best linear read-out
-    of WHAT from all cells: x1, x2; their product; interaction, (x1 - 1/2)(x2 - 1/2), the part of the product
-    that no sum of functions of x1 and x2 has. WHERE: c before the second marker; what the cells keep (f c) and what
-    is written to them (i g) at it, the two parts of c at it; c at the end of the lag (one step before the last); c and
-    output h at the last step. one_cell_WHAT_WHERE: from the one cell that is best for it. The second dict returned has
-    r2_WHAT from c by steps behind the second marker, (steps, S) each.
+    wrong: the share of answers off by more than TOLERANCE; mean_absolute_error; *_gate_*: see gate_means.
+    r2_WHAT_WHERE: R^2, on sequences it was not fitted to, of the best linear read-out of WHAT from all cells: x1, x2;
+    their product; interaction, (x1 - 1/2)(x2 - 1/2), the part of the product that no sum of functions of x1 and x2 has.
+    WHERE: c before the second marker; what the cells keep (f c) and what is written to them (i g) at it, the two parts
+    of c at it; c at the end of the lag (one step before the last); c and output h at the last step.
+    one_cell_WHAT_WHERE: from the one cell that is best for it. The second dict returned has r2_WHAT from c by steps
+    behind the second marker, (steps, S) each, and r2_answer: the network's own read-out, its answer had the sequence
+    ended there, against the target.
     """
-    T, parts, answers, states, fixed, written = len(blocks[0]), [], [], [], [], []
+    T, parts, answers, early, states, fixed, written = len(blocks[0]), [], [], [], [], [], []
     behind = np.arange(-1, T - second_until(T))
     for pairs in blocks:
         answers.append(forward(net, pairs))
@@ -467,9 +483,11 @@ def measure(net, blocks, numbers, task):
         second = T - 1 - (pairs[::-1, :, 1] == 1).argmax(axis=0)  # (S, n)
         places = behind[:, None, None, None] + 1 + second[:, None]  # c[k + 1] is c of step k
         states.append(np.take_along_axis(net.c, places, axis=0))
+        early.append(answer(net, np.take_along_axis(net.h, places - 1, axis=0)))
         written.append(np.take_along_axis(net.ig, second[None, :, None], axis=0)[0])
         fixed.append(np.stack([net.c[T - 1], net.c[T], net.h[T - 1]]))
-    off = np.abs(np.concatenate(answers, axis=1) - TARGETS[task](numbers))
+    truth = TARGETS[task](numbers.astype(float))
+    off = np.abs(np.concatenate(answers, axis=1) - truth)
     measures = {"wrong": (off > TOLERANCE).mean(axis=1), "mean_absolute_error": off.mean(axis=1)}
     measures |= {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
     x1, x2 = numbers.astype(float)
@@ -489,7 +507,8 @@ def measure(net, blocks, numbers, task):
             found = read_out(read, cells)
             measures |= {f"{kind}_{name}_{where}": found[:, k] for k, name in enumerate(what)}
     curve = np.stack([read_out(r_squared, cells) for cells in states])  # (steps, S, 4)
-    return measures, {"step": behind} | {f"r2_{name}": curve[:, :, k] for k, name in enumerate(what)}
+    own = 1 - np.square(np.concatenate(early, axis=2) - truth).mean(axis=2) / truth.var(axis=1)
+    return measures, {"step": behind, "r2_answer": own} | {f"r2_{w}": curve[:, :, k] for k, w in enumerate(what)}
 
 
 def snapshot(net, pairs):
@@ -596,7 +615,7 @@ def train(variant, cell, options, state, save, interrupt):
             return None
         if chunk != state.step // CHUNK:
             chunk = state.step // CHUNK
-            T_of = stream(0, LENGTHS, chunk).integers(options.T_min, options.T_max, size=CHUNK, endpoint=True)
+            T_of = training_lengths(options, chunk)
             pairs, marked = draw_population(options, (TRAIN, chunk), T_of)
             targets = TARGETS[options.task](marked)
         k = state.step % CHUNK
@@ -608,7 +627,8 @@ def train(variant, cell, options, state, save, interrupt):
         "trainable_parameters": cell.P,
         "wall_clock_s": state.wall_clock_s,
         "sequences_per_s": S * B * state.step / state.wall_clock_s,
-        "sequences_seen": [B * (a or b or state.step) for a, b in zip(state.diverged_at, state.stopped_at)],
+        "sequences_seen": [B * min(step for step in (a, b, state.step) if step is not None)
+                           for a, b in zip(state.diverged_at, state.stopped_at)],
         "diverged_at_step": state.diverged_at,
         "stopped_at_step": state.stopped_at,
         "history": history,
@@ -867,18 +887,19 @@ def open_output(out, resume, config, parser):
         parser.error(f"argument --resume: {error}")
 
 
-def print_summary(run, seeds):
+def print_summary(runs, seeds):
     """The table that a run ends with."""
-    print("\nparameters   solved  test MSE: median [range]        sequences to 0.03  seconds")
-    mse = np.array([value for value in run["final"]["test_mse"] if value is not None])
-    reached = [n for n in run["sequences_to"]["0.03"] if n is not None]
-    spread = f"{np.median(mse):.2e} [{mse.min():.2e}, {mse.max():.2e}]" if mse.size else "-"
-    n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(seeds) else "-"
-    solved = f"{(mse < SOLVED).sum()}/{len(seeds)}"
-    print(f"{run['trainable_parameters']:10}{solved:>9}  {spread:<30}{n:>19}{run['wall_clock_s']:9.1f}")
-    for seed, step in zip(seeds, run["diverged_at_step"]):
-        if step is not None:
-            print(f"seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
+    print("\n      parameters   solved  test MSE: median [range]      sequences to 0.03  seconds")
+    for variant, run in runs.items():
+        mse = np.array([value for value in run["final"]["test_mse"] if value is not None])
+        reached = [n for n in run["sequences_to"]["0.03"] if n is not None]
+        spread = f"{np.median(mse):.1e} [{mse.min():.1e}, {mse.max():.1e}]" if mse.size else "-"
+        n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(seeds) else "-"
+        solved = f"{(mse < SOLVED).sum()}/{len(seeds)}"
+        print(f"{variant:5}{run['trainable_parameters']:11}{solved:>9}{spread:>28}{n:>21}{run['wall_clock_s']:9.1f}")
+        for seed, step in zip(seeds, run["diverged_at_step"]):
+            if step is not None:
+                print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
 
 
 def main(argv=None):
@@ -910,7 +931,7 @@ def main(argv=None):
     write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **flat))
     write_json(out / "results.json", results)
     (out / "checkpoint.npz").unlink(missing_ok=True)
-    print_summary(results["runs"][variant], options.seeds)
+    print_summary(results["runs"], options.seeds)
     where = "" if options.out == build_parser().get_default("out") else f" --run {shlex.quote(options.out)}"
     print(f"\nwrote {out / 'results.json'} and {out / 'snapshots.npz'}; to draw them:")
     print(f"python3 visualize/{EXPERIMENT}.py{where} && python3 make_gifs/{EXPERIMENT}.py{where}")

@@ -806,7 +806,7 @@ def build_parser():
     add("--batch", type=positive, default=32, help="sequences in a step")
     add("--hidden", type=positive, default=4, help="cells, or hidden units")
     add("--blocks", type=positive, default=argparse.SUPPRESS, help="cells of a block share gates (default: one each)")
-    add("--forget-gate", action="store_true", help="add a forget gate, of initial bias 1, to the LSTM")
+    add("--forget-gate", action=argparse.BooleanOptionalAction, default=False, help="forget gates, of initial bias 1")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
     add("--lr", type=positive_real, help="learning rate of Adam")
     add("--schedule", choices=["cosine", "constant"], help="the rate over the run: falling to zero, or constant")

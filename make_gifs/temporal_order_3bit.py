@@ -98,7 +98,7 @@ def save_gif(figure, moving, draw, n, fps, path):
         frames.append(np.array(canvas.buffer_rgba())[:, :, :3])
     plt.close(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
-    duration = [1000 // fps] * (n - 1) + [2000]
+    duration = [1000 // fps] * (n - 1) + [2000] if n > 1 else 2000
     imageio.v3.imwrite(path, few_colours(np.stack(frames)), duration=duration, loop=0)
     print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
 

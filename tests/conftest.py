@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def load(path, source=None):
     return module
 
 
+def options_of(lab, *arguments):
+    """The options that a script makes of these arguments."""
+    return lab.parse_options([str(argument) for argument in arguments])[0]
+
+
 @pytest.fixture
 def call():
     """Run a script of the repository in a process of its own: call(path, *arguments) -> CompletedProcess."""
@@ -36,3 +42,19 @@ def call():
         return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory):
+    """quick(script): the folder in which its quick run of seeds 4, 0, 9 wrote to run/, made once."""
+
+    @cache
+    def made(script):
+        folder = tmp_path_factory.mktemp("quick")
+        command = [sys.executable, ROOT / script, "--quick", "--seeds", "4,0,9", "--out", "run"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert f"python3 visualize/{script} --run run" in done.stdout.splitlines()[-1]
+        return folder
+
+    return made

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = "temporal_order_3bit"
+ORDER, PRODUCT = "temporal_order_3bit", "multiplication_problem"
 
 
 # shared block
@@ -226,8 +226,231 @@ def order_ablations():
     return table(*rows)
 
 
+# -------------------------------------------------------------------------------------------- multiplication
+
+
+def product(study):
+    """results.json of a study of multiplication_problem, and its LSTM."""
+    target = {"thirty_seeds": "seeds"}.get(study.split("/")[0], study.split("/")[0])
+    results, _ = load_run(ROOT / "results" / PRODUCT / study, PRODUCT, f"make {PRODUCT}-{target}", arrays=False)
+    return results, results["runs"]["lstm"]
+
+
+def below(run, level):
+    """How many seeds end with a mean squared error below level, with the interval."""
+    mse = run["final"]["test_mse"]
+    k = sum(value is not None and value < level for value in mse)
+    return f"{k}/{len(mse)} ({wilson(k, len(mse))})"
+
+
+def sequences(run, level="0.03"):
+    """Sequences to an error below level: median, range, and of how many seeds."""
+    return spread(run["sequences_to"][level], ",.0f")
+
+
+def per_cent(values):
+    """Shares as per cent, None where there is none."""
+    return [None if value is None else 100 * value for value in values]
+
+
+def product_seeds():
+    runs = [product(f"thirty_seeds/{name}")[1] for name in ("writeup", "writeup-fresh", "default", "default-fresh")]
+    head = ["", "1997 paper", "write-up", "its recipe, seeds 0–29", "its recipe, seeds 30–59"]
+    solved = [min(value is not None and value < 0.03 for value in run["final"]["test_mse"]) for run in runs]
+    return table(
+        [*head, "**our recipe, seeds 0–29**", "**our recipe, seeds 30–59**"],
+        ["steps of a sequence", "100–110", *["20–30"] * 5],
+        ["weights", "93", "–", *(run["trainable_parameters"] for run in runs)],
+        ["seeds that end below 0.03 (95 % interval)", "–", "3/5", *(below(run, 0.03) for run in runs)],
+        ["seeds that end below 1/144: they multiply", "–", "2/5", *(below(run, 1 / 144) for run in runs)],
+        ["sequences to 0.03, median [range]", "–", "16,000–96,000, 3 of 5 seeds", *map(sequences, runs)],
+        ["sequences trained on", "482,000; 1,273,000", "256,000",
+         *(f"{max(run['sequences_seen']):,}" for run in runs)],
+        ["mean squared error at the end", "0.0223; 0.0139 (see below)", "0.0028 (best)",
+         *(spread(run["final"]["test_mse"], ".1e") for run in runs)],
+        ["mean absolute error", "", "–", *(spread(run["measures"]["mean_absolute_error"], ".3f") for run in runs)],
+        ["answers off by more than 0.04", "5.4 %; 0.5 %", "–",
+         *(spread(per_cent(run["measures"]["wrong"]), ".1f") + " %" for run in runs)],
+        ["verdict: every seed ends below 0.03", "", "", *("holds" if yes else "does not hold" for yes in solved)],
+    )  # fmt: skip
+
+
+def product_recipe():
+    names = {
+        "writeup": "the write-up's: constant rate 0.005, forget bias 1, 8,000 steps",
+        "cosine": "the rate falling to zero by a cosine",
+        "forget-3-rate": "falling rate from 0.01, forget bias 3",
+        "forget": "forget bias 6",
+        "input": "input bias −6",
+        "both": "forget bias 6, input bias −6",
+        "default": "**our recipe**: both, falling rate from 0.02, 4,000 steps",
+        "rate": "ours with a falling rate from 0.08",
+        "default-fresh": "our recipe, on 100 seeds that nothing was chosen on",
+    }
+    rows = [
+        [
+            "recipe",
+            "end below 0.03",
+            "path at the start",
+            "after 200 steps",
+            "sequences to 0.03",
+            "mean squared error at the end",
+        ]
+    ]
+    for name, words in names.items():
+        _, run = product(f"recipe/{name}")
+        path, step = run["history"]["path"], run["history"]["step"]
+        rows.append([words, below(run, 0.03), spread(path[0], ".2g"), spread(path[step.index(200)], ".2g"),
+                     sequences(run), spread(run["final"]["test_mse"], ".1e")])  # fmt: skip
+    return table(*rows)
+
+
+def ranks(values):
+    """Ranks of values, ties sharing their mean."""
+    values = np.asarray(values)
+    return np.array([(values < value).sum() + (values == value).sum() / 2 for value in values])
+
+
+def product_stuck():
+    """While stuck, and after: medians over the seeds of a hundred that are above 0.03 after 1,000 steps."""
+    results, run = product("recipe/writeup")
+    history = {name: np.array(values, float) for name, values in run["history"].items()}
+    mse, at = history["test_mse"], int(np.searchsorted(history["step"], 1000))
+    reached = np.array(run["sequences_to"]["0.03"], float)
+    waiting = mse[: at + 1].min(axis=0) >= 0.03
+    never, later = np.flatnonzero(np.isnan(reached)), np.flatnonzero(waiting & ~np.isnan(reached))
+    first = (mse < 0.03).argmax(axis=0)
+    _, ours = product("recipe/default")
+    ours = {name: np.array(values, float) for name, values in ours["history"].items()}
+    our_at = int(np.searchsorted(ours["step"], 1000))
+    columns = [
+        "never below 0.03",
+        "below it later",
+        "the same, 6,400 sequences before they are",
+        "at the first error below 0.03",
+    ]
+    rows = [["", *columns, "our recipe, after 32,000"], ["seeds", len(never), *[len(later)] * 3, ours["path"].shape[1]]]
+    names = {"test_mse": "mean squared error", "answer_std": "spread of answers (standard deviation)",
+             "slope_1": "growth of the answer with x₁", "slope_2": "growth of the answer with x₂",
+             "survival": "survival: product of f, best cell", "slack": "slack: tanh′(c) at the end, all cells",
+             "path": "path: both, in the best cell"}  # fmt: skip
+    for name, words in names.items():
+        h = history[name]
+        cells = h[at, never], h[at, later], h[first[later] - 2, later], h[first[later], later], ours[name][our_at]
+        rows.append([words, *(spread([float(value) for value in values], ".2g") for values in cells)])
+    everyone = np.flatnonzero(waiting)
+    by_path = np.corrcoef(ranks(history["path"][at, everyone]), ranks(np.nan_to_num(reached[everyone], nan=np.inf)))[
+        0, 1
+    ]
+    rows.append(
+        [
+            f"rank correlation of the path now and the sequences needed, {len(everyone)} seeds",
+            f"{by_path:.2f}",
+            "",
+            "",
+            "",
+            "",
+        ]
+    )
+    return table(*rows)
+
+
+def product_variants(names):
+    rows = [["", "weights", "end below 0.03", "below 1/144", "sequences to 0.03", "mean squared error at the end"]]
+    for name, words in names.items():
+        _, run = product(name)
+        level = "–" if "add" in name else below(run, 1 / 144)
+        rows.append([words, run["trainable_parameters"], below(run, 0.03), level, sequences(run),
+                     spread(run["final"]["test_mse"], ".1e")])  # fmt: skip
+    return table(*rows)
+
+
+def product_ablations():
+    return product_variants({
+        "thirty_seeds/default": "product, our recipe",
+        "ablations/no-forget-gate": "… without forget gate",
+        "thirty_seeds/writeup": "product, write-up's recipe",
+        "ablations/no-forget-gate-writeup": "… without forget gate",
+        "ablations/add": "half the sum, our recipe",
+        "ablations/add-writeup": "half the sum, write-up's recipe",
+    })  # fmt: skip
+
+
+def product_cells():
+    sizes = {"cells/{}-4": "4 cells", "thirty_seeds/{}": "8 cells", "cells/{}-16": "16 cells"}
+    return product_variants({name.format(recipe): f"{words}, {whose} recipe" for recipe, whose in
+                             (("writeup", "write-up's"), ("default", "our")) for name, words in sizes.items()})  # fmt: skip
+
+
+def product_lag():
+    rows = [["T", "seeds", "our recipe: end below 0.03", "sequences to 0.03", "mean squared error at the end",
+             "write-up's: end below 0.03", "sequences to 0.03", "mean squared error at the end"]]  # fmt: skip
+    lengths = {30: "20–30", 60: "40–60", 100: "67–100", 110: "100–110, the paper's", 200: "134–200", 500: "334–500",
+               1000: "667–1000"}  # fmt: skip
+    for T, words in lengths.items():
+        row = [words]
+        for recipe in "default", "writeup":
+            if recipe == "writeup" and T > 200:
+                row += ["not run", "", ""]
+                continue
+            where = {30: f"thirty_seeds/{recipe}", 110: f"length/{recipe}"}.get(T, f"lag/{recipe}-{T}")
+            results, run = product(where)
+            row += [len(results["seeds"])] if recipe == "default" else []
+            row += [below(run, 0.03), sequences(run), spread(run["final"]["test_mse"], ".1e")]
+        rows.append(row)
+    return table(*rows)
+
+
+def product_registers():
+    runs = [product(name)[1] for name in ("thirty_seeds/default", "thirty_seeds/writeup", "ablations/add")]
+    keep = [[value is not None and value < 1 / 144 for value in run["final"]["test_mse"]] for run in runs]
+
+    def row(words, name, form=".2f"):
+        cells = ([value for value, yes in zip(run["measures"][name], those) if yes] for run, those in zip(runs, keep))
+        return [words, *(spread(values, form) for values in cells)]
+
+    def share(words, name, holds):
+        counts = [
+            [holds(value) for value, yes in zip(run["measures"][name], those) if yes] for run, those in zip(runs, keep)
+        ]
+        return [words, *(f"in {sum(count)} of {len(count)} seeds" for count in counts)]
+
+    rows = [
+        [
+            "seeds that end below 1/144, median [range] of R²",
+            "our recipe",
+            "write-up's recipe",
+            "half the sum, our recipe",
+        ]
+    ]
+    places = {"before_second": "c before the second marker", "kept": "kept at it (f c)", "written": "written at it (i g)",
+              "at_second": "c at it", "end_of_lag": "c at the end of the lag", "last": "c at the last step"}  # fmt: skip
+    for what, words in {"x1": "x₁", "x2": "x₂", "product": "x₁x₂", "interaction": "(x₁ − ½)(x₂ − ½)"}.items():
+        rows += [row(f"{words} from {place}", f"r2_{what}_{where}") for where, place in places.items()]
+    high = 0.9
+    rows += [
+        share(
+            f'*"one cell stores x₁"*: one cell has it at the end of the lag, R² at least {high}',
+            "one_cell_x1_end_of_lag",
+            lambda x: x >= high,
+        ),
+        share(
+            f'*"and another x₁x₂"*: one cell has it, R² at least {high}',
+            "one_cell_product_end_of_lag",
+            lambda x: x >= high,
+        ),
+        row("forget gate between the first marker and the end, mean over cells", "forget_gate_between"),
+        row("… at the markers", "forget_gate_at_markers"),
+        row("input gate at the markers, mean over cells", "input_gate_at_markers", ".3f"),
+        row("… at all other numbers", "input_gate_at_distractors", ".3f"),
+    ]
+    return table(*rows)
+
+
 TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-length": order_length,
-          "order-ablations": order_ablations, "order-claims": order_claims}  # fmt: skip
+          "order-ablations": order_ablations, "order-claims": order_claims, "product-seeds": product_seeds,
+          "product-recipe": product_recipe, "product-stuck": product_stuck, "product-ablations": product_ablations,
+          "product-cells": product_cells, "product-lag": product_lag, "product-registers": product_registers}  # fmt: skip
 
 
 def main(argv=None):

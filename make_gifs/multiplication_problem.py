@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Animate what a run of multiplication_problem.py learns over training, into viz/multiplication_problem.gif.
+
+Reads results.json and snapshots.npz of the run; trains nothing.
+"""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.26", "matplotlib>=3.8", "imageio>=2.33"]
+# ///
+
+import argparse
+import json
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import imageio.v3
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+EXPERIMENT = "multiplication_problem"
+ROOT = Path(__file__).resolve().parent.parent
+MARKER_COLOUR = ("#009E73", "#D55E00")  # of the first and of the second marked number
+ANSWER_COLOUR, TARGET_COLOUR = "#0072B2", "#BBBBBB"
+CONSTANT = {"multiply": 7 / 144, "add": 1 / 24}  # mean squared error of the best constant answer
+
+
+# shared block
+def load_run(directory, experiment, command, arrays=True):
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    path = directory / "results.json"
+    try:
+        results = json.loads(path.read_text())
+        found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
+        if found != (experiment, 1):
+            sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        snapshots = {}
+        if arrays:
+            path = directory / "snapshots.npz"
+            with np.load(path) as file:
+                snapshots = dict(file)
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: {command}")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        sys.exit(f"{path} is damaged, or not of this program")
+    return results, snapshots
+
+
+# shared block
+def few_colours(frames, most=240):
+    """Frames (n, height, width, 3) with every colour but the most frequent ones replaced by the nearest of those.
+
+    A GIF has 256 colours; with no more than these in all frames together it shows them as they are, undithered.
+    """
+    packed = frames.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    counted = [np.unique(frame, return_counts=True) for frame in packed]
+    colours, place = np.unique(np.concatenate([values for values, _ in counted]), return_inverse=True)
+    count = np.bincount(place.ravel(), weights=np.concatenate([counts for _, counts in counted]))
+    rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.int32)
+    kept = rgb[np.argsort(-count, kind="stable")[:most]]
+    nearest = np.stack([kept[np.abs(kept - colour).sum(axis=1).argmin()] for colour in rgb]).astype(np.uint8)
+    return np.stack([nearest[np.searchsorted(colours, frame)] for frame in packed])
+
+
+# shared block
+def save_gif(figure, moving, draw, n, fps, path):
+    """Write draw(k), k = 0 to n - 1, as frames of a GIF that loops and holds its last frame for two seconds.
+
+    moving: the artists that change, or lie over those that do, in drawing order; all else is drawn once.
+    """
+    canvas, frames = figure.canvas, []
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    for k in range(n):
+        canvas.restore_region(still)
+        draw(k)
+        for artist in moving:
+            figure.draw_artist(artist)
+        frames.append(np.array(canvas.buffer_rgba())[:, :, :3])
+    plt.close(figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    duration = [1000 // fps] * (n - 1) + [2000] if n > 1 else 2000
+    imageio.v3.imwrite(path, few_colours(np.stack(frames)), duration=duration, loop=0)
+    print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
+
+
+def animate(results, arrays, n_frames):
+    """What save_gif takes first: the figure, its moving artists, the function that draws a frame, how many frames."""
+    step, c, x, y, answer = (arrays[f"lstm/{name}"] for name in ("step", "c", "x", "y", "answer"))
+    shown = np.unique(np.linspace(0, len(step) - 1, min(n_frames, len(step))).round().astype(int))
+    history, config = results["runs"]["lstm"]["history"], results["config"]
+    batch, steps, mse = config["batch"], np.array(history["step"]), np.array(history["test_mse"], float)[:, 0]
+    pairs, T, n = x[:, :, 0], len(x), len(y)
+    figure, ((inputs, answers), (cells, curve)) = plt.subplots(2, 2, figsize=(8.4, 5.6), dpi=100)
+
+    colours = np.full(T, "#C4C4C4", dtype=object)
+    colours[[0, -1]] = "#000000"
+    markers = np.flatnonzero(pairs[:, 1] == 1)
+    colours[markers] = MARKER_COLOUR
+    inputs.bar(np.arange(T), pairs[:, 0], color=colours, width=0.8)
+    inputs.set(ylim=(0, 1.02), xlim=(-0.5, T - 0.5), ylabel="number")
+    inputs.set_title("a sequence; two of its numbers are marked")
+    inputs.grid(False, axis="x")
+
+    answers.bar(np.arange(n) - 0.2, y, width=0.4, color=TARGET_COLOUR, label="target")
+    bars = answers.bar(np.arange(n) + 0.2, answer[0], width=0.4, color=ANSWER_COLOUR, label="answer")
+    sign = {"multiply": "×", "add": "+"}[config["task"]]
+    labels = [f"\n{sign} ".join(f"{number:.2f}" for number in x[x[:, 1, k] == 1, 0, k]) for k in range(n)]
+    answers.set_xticks(range(n), labels, fontsize=9)
+    answers.set(ylim=(0, 1.02))
+    answers.legend(loc="upper right")
+    what = {"multiply": "products", "add": "half the sums"}[config["task"]]
+    answers.set_title(f"{what} of {n} sequences, that one first")
+    answers.grid(False, axis="x")
+
+    limit = max(np.abs(c[-1, :, :, 0]).max(), 1e-6)
+    image = cells.imshow(c[0, :, :, 0].T, cmap=plt.get_cmap("RdBu", 49), vmin=-limit, vmax=limit)
+    lines = [cells.axvline(t, color=colour, linestyle=":", linewidth=1.5) for t, colour in zip(markers, MARKER_COLOUR)]
+    cells.set(xlabel="time step", ylabel="cell", yticks=range(c.shape[2]) if c.shape[2] <= 16 else ())
+    cells.set_title("cell states $c_t$ over that sequence")
+    cells.grid(False)
+    figure.colorbar(image, ax=cells, extend="both")
+
+    curve.plot(steps * batch, mse, color="#BBBBBB")
+    curve.axhline(CONSTANT[config["task"]], color="#777777", linestyle="--", linewidth=1)
+    curve.text(1, CONSTANT[config["task"]], "constant answer", color="#555555", va="bottom", ha="right", fontsize=9,
+               transform=curve.get_yaxis_transform())  # fmt: skip
+    (past,) = curve.plot([], [], color=ANSWER_COLOUR)
+    (now,) = curve.plot([], [], "o", color=ANSWER_COLOUR, markersize=8)
+    room = 0.02 * max(steps[-1] * batch, 1)
+    curve.set(yscale="log", xlabel="training sequences", xlim=(-room, steps[-1] * batch + room))
+    curve.set_title("mean squared error, held-out")
+    curve.xaxis.set_major_formatter("{x:,.0f}")
+    curve.xaxis.set_major_locator(plt.MaxNLocator(4))
+    title = figure.suptitle(" ")
+
+    def draw(frame):
+        k = shown[frame]
+        before = steps <= step[k]
+        here = mse[before][-1]  # as last measured
+        for bar, value in zip(bars, answer[k]):
+            bar.set_height(value)
+        image.set_data(c[k, :, :, 0].T)
+        past.set_data(np.append(steps[before], step[k]) * batch, np.append(mse[before], here))
+        now.set_data([step[k] * batch], [here])
+        title.set_text(f"LSTM after {step[k] * batch:,} training sequences")
+
+    return figure, [*bars, image, *lines, past, now, title], draw, len(shown)
+
+
+def main(argv=None):
+    """Animate; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz"
+    )
+    parser.add_argument("--fps", type=int, default=6, help="frames a second (default: 6)")
+    parser.add_argument("--n-frames", type=int, default=60, help="at most so many frames (default: 60)")
+    options = parser.parse_args(argv)
+    out = options.out or (options.run or Path()) / "viz" / f"{EXPERIMENT}.gif"
+    if options.fps < 1 or options.n_frames < 1:
+        parser.error("arguments --fps and --n-frames: at least 1")
+    plt.style.use(ROOT / "visualize" / "lab.mplstyle")
+    run = options.run or Path("results") / EXPERIMENT
+    results, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))
+    save_gif(*animate(results, arrays, options.n_frames), options.fps, out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

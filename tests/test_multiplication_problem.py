@@ -1,0 +1,286 @@
+"""multiplication_problem.py: its data, what it learns, measures and records; tests/test_runs.py has the rest."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import ROOT, load, options_of
+
+SCRIPT = "multiplication_problem.py"
+SOURCE = (ROOT / SCRIPT).read_text()
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return load(SCRIPT)
+
+
+# ------------------------------------------------------------------------------------------------------ data
+
+
+@pytest.mark.parametrize("T", [12, 13, 20, 21, 29, 30, 110])
+def test_sequences_follow_the_specification(lab, T):
+    n, last = 6000, {12: 10, 13: 10, 20: 10, 21: 10, 29: 14, 30: 14, 110: 54}[T]  # max(10, ceil(T / 2) - 1)
+    pairs, numbers = lab.make_batch(np.random.default_rng(0), np.full(n, T))
+    assert pairs.shape == (T, 2, n) and numbers.shape == (2, n) and lab.second_until(T) == last
+    marker = pairs[:, 1]
+    assert (marker[[0, -1]] == -1).all() and ((marker == -1).sum(axis=0) == 2).all()
+    assert ((marker == 1).sum(axis=0) == 2).all() and (np.abs(marker).sum(axis=0) == 4).all()
+    t1 = (marker == 1).argmax(axis=0)
+    t2 = T - 1 - (marker[::-1] == 1).argmax(axis=0)
+    assert set(t1) == set(range(1, 10)) and set(t2) == set(range(10, last + 1)), "all steps of the ranges"
+    for t, first in (t1, 1), (t2, 10):
+        assert np.abs(np.bincount(t)[first:] / n * (t.max() - first + 1) - 1).max() < 0.2, "at even odds"
+    assert abs(np.mean((t1 - t1.mean()) * (t2 - t2.mean()))) <= 0.05 * t1.std() * max(t2.std(), 1)
+    column = np.arange(n)
+    assert (numbers == [pairs[t1, 0, column], pairs[t2, 0, column]]).all()
+    assert 0 <= pairs[:, 0].min() and pairs[:, 0].max() < 1
+    assert np.abs(np.histogram(pairs[:, 0], bins=10, range=(0, 1))[0] / (T * n / 10) - 1).max() < 0.05
+    assert abs(np.corrcoef(numbers)[0, 1]) < 0.05
+
+
+def test_sequences_of_several_lengths_stand_side_by_side(lab):
+    pairs, _ = lab.make_batch(np.random.default_rng(0), np.repeat([20, 30, 25], 100))
+    for k, T in enumerate((20, 30, 25)):
+        marker = pairs[:, 1, 100 * k : 100 * k + 100]
+        assert (marker[T - 1] == -1).all() and (marker[T:] == 0).all() and ((marker == 1).sum(axis=0) == 2).all()
+
+
+def test_targets(lab):
+    x = np.array([[0.5, 0.2], [0.4, 1.0]])
+    assert np.allclose(lab.TARGETS["multiply"](x), [0.2, 0.2]) and np.allclose(lab.TARGETS["add"](x), [0.45, 0.6])
+
+
+def test_the_errors_of_partial_knowledge_are_what_docstring_and_pictures_say(lab):
+    x1, x2 = np.random.default_rng(0).random((2, 2_000_000))
+    y, s = x1 * x2, x1 + x2
+    linear = 0.25 + (x1 - 0.5) / 2 + (x2 - 0.5) / 2
+    of_sum = np.where(s < 1, s * s / 6, s * s / 4 - (2 - s) ** 2 / 12)  # E[x1 x2 | s]
+    levels = load("visualize/multiplication_problem.py").LEVELS
+    errors = [np.square(y - answer).mean() for answer in (0.25, x1 / 2, linear, of_sum)]
+    assert np.allclose(errors, list(levels["multiply"].values()), rtol=0.01)
+    errors = [np.square(s / 2 - answer).mean() for answer in (0.5, x1 / 2 + 0.25)]
+    assert np.allclose(errors, list(levels["add"].values()), rtol=0.01)
+    assert all(f"1/{n}" in lab.__doc__ for n in (36, 144, 540)) and "7/144" in lab.__doc__
+
+
+def test_held_out_sequences_do_not_depend_on_training(lab):
+    drawn = [lab.held_out(options_of(lab, "--seeds", seeds, "--steps", steps, "--T-min", T_min))
+             for seeds, steps, T_min in (("5", 1000, 20), ("3,5", 700, 30))]  # fmt: skip
+    assert (drawn[0][0][0][:, 0] == drawn[1][0][0][:, 1]).all() and (drawn[0][1][:, 0] == drawn[1][1][:, 1]).all()
+
+
+def test_a_batch_has_one_length_for_all_seeds_and_lengths_are_uniform(lab):
+    lengths = np.concatenate([lab.training_lengths(options_of(lab), chunk) for chunk in range(200)])
+    assert set(lengths) == set(range(20, 31))
+    assert np.abs(np.bincount(lengths)[20:] * 11 / len(lengths) - 1).max() < 0.25
+    again = lab.training_lengths(options_of(lab, "--seeds", "3,4"), 0)
+    assert (again == lengths[: len(again)]).all()
+
+
+# --------------------------------------------------------------------------------------- parameters, gradients
+
+
+def test_parameter_counts_and_start(lab):
+    assert [cell.P for cell in (lab.Cell(), lab.Cell(forget_gate=False), lab.Cell(16))] == [361, 273, 1233]
+    for forget_gate, gates in (True, "oif"), (False, "oi"):
+        cell = lab.Cell(8, forget_gate)
+        theta = lab.init_theta(cell, range(300), np.float64, {"i": -6.0, "f": 3.0})
+        p = lab.views(theta, cell.shapes)
+        assert cell.gates == gates and (p.b == 0).all() and p.W.shape == (300, 8 * len(gates) + 8, 11)
+        for k, gate in enumerate(gates + "g"):
+            assert (p.W[:, 8 * k : 8 * k + 8, -1] == {"i": -6, "f": 3}.get(gate, 0)).all()
+        for weights, limit in (p.W[:, :, :8], 8**-0.5), (p.W[:, :, 8:-1], 2**-0.5), (p.V, 8**-0.5):
+            assert abs(np.abs(weights).max() - limit) < 0.01 and abs(weights.std() - limit / 3**0.5) < 0.01
+
+
+def test_the_gradient_check_has_every_variant(lab, capsys):
+    assert lab.gradient_check() == 0
+    variants = [line.split(" largest")[0].rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert variants == [f"lstm{gate}, {task}" for gate in ("", ", no forget gate") for task in ("multiply", "add")]
+
+
+# ------------------------------------------------------------------------------------------------------ runs
+
+
+def error_after_training(lab, *arguments):
+    options = options_of(
+        lab, "--T-min", 12, "--T-max", 13, "--steps", 600, "--eval-n", 128, "--seeds", "0-3", *arguments
+    )
+    cell = lab.Cell(options.hidden, options.forget_gate)
+    state = lab.initial_state(cell, options)
+    result, _ = lab.train("lstm", cell, options, state, lambda state: None, SimpleNamespace(seen=False))
+    return max(result["final"]["test_mse"])
+
+
+@pytest.mark.parametrize("arguments", ["", "--task add", "--no-forget-gate"])
+def test_training_learns(lab, arguments):
+    assert error_after_training(lab, *arguments.split()) < 1 / 144
+
+
+@pytest.mark.parametrize(
+    "right, wrong",
+    [("targets[:, batch], options", "targets[:, :B], options"), ("state.theta - lr", "state.theta + lr")],
+)
+def test_training_does_not_learn_where_it_is_broken(right, wrong):
+    assert SOURCE.count(right) == 1
+    assert error_after_training(load(SCRIPT, SOURCE.replace(right, wrong))) > 1 / 48
+
+
+def test_a_seed_stops_where_it_was_told_to_and_the_others_go_on(lab, tmp_path):
+    words = "--T-min 12 --T-max 13 --steps 400 --eval-every 20 --snapshot-every 50 --eval-n 128 --seeds 0-3".split()
+
+    def run(*arguments):
+        assert lab.main([*words, *arguments, "--out", str(tmp_path)]) == 0
+        return json.loads((tmp_path / "results.json").read_text())["runs"]["lstm"], np.load(tmp_path / "snapshots.npz")
+
+    free, _ = run()
+    found, arrays = run("--stop-at", "0.01")
+    step, mse = np.array(free["history"]["step"]), np.array(free["history"]["test_mse"])
+    first = [int(step[below.argmax()]) for below in (mse < 0.01).T]
+    assert len(set(first)) > 1, "seeds stop at different steps"
+    assert found["stopped_at_step"] == first and found["sequences_seen"] == [32 * at for at in first]
+    assert found["final"]["test_mse"] == [mse[step == at, k][0] for k, at in enumerate(first)]
+    assert found["history"]["step"][-1] == max(first), "when all have stopped, the run is over"
+    assert free["stopped_at_step"] == [None] * 4 and free["sequences_seen"] == [32 * 400] * 4
+    assert arrays["lstm/step"][-1] == max(first)
+    late = np.array(found["history"]["step"]) > first[0]
+    assert all(row[0] is None for row, after in zip(found["history"]["train_loss"], late) if after)
+
+
+def test_levels_are_found_in_the_history(quick):
+    run = json.loads((quick(SCRIPT) / "run" / "results.json").read_text())["runs"]["lstm"]
+    mse, seen = np.array(run["history"]["test_mse"]), np.array(run["history"]["step"]) * 32
+    assert list(run["sequences_to"]) == ["0.03", "1/144", "0.001"]
+    for level, reached in zip((0.03, 1 / 144, 0.001), run["sequences_to"].values()):
+        assert reached == [next((int(n) for n, value in zip(seen, values) if value < level), None) for values in mse.T]
+
+
+@pytest.mark.parametrize("arguments", ["", "--no-forget-gate", "--task add --T-max 40 --hidden 3"])
+def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
+    done = call(SCRIPT, "--steps", 40, "--eval-every", 20, "--snapshot-every", 20, "--eval-n", 40, "--out", tmp_path,
+                *arguments.split())  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    arrays = {name.removeprefix("lstm/"): array for name, array in np.load(tmp_path / "snapshots.npz").items()}
+    W, V, b = (arrays[f"weights/{name}"].astype(float) for name in "WVb")
+    H, gates = V.shape[1], "oi" if "--no-forget-gate" in arguments else "oif"
+
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    for n in range(5):
+        h, c, x = np.zeros(H), np.zeros(H), arrays["x"][:, :, n]
+        for t, pair in enumerate(x):
+            z = (W @ np.concatenate([h, pair, [1]])).reshape(-1, H)
+            gate = dict(zip(gates, sigmoid(z)))
+            c = gate.get("f", 1) * c + gate["i"] * np.tanh(z[-1])
+            h = gate["o"] * np.tanh(c)
+            for name, value in (gate | {"c": c, "h": h}).items():
+                assert np.allclose(arrays[name][-1, t, :, n], value, atol=1e-5)
+        assert np.allclose(arrays["answer"][-1, n], sigmoid(V @ h + b[:, 0]), atol=1e-5)
+        a, b_ = x[x[:, 1] == 1, 0]
+        assert np.isclose(arrays["y"][n], (a + b_) / 2 if "add" in arguments else a * b_)
+    target, mse = arrays["test_target"], json.loads((tmp_path / "results.json").read_text())["runs"]["lstm"]["final"]
+    assert np.allclose(np.square(arrays["test_answer"] - target).mean(), mse["test_mse"], rtol=1e-4)
+    assert target.shape == (40,) and arrays["test_numbers"].shape == (2, 40)
+
+
+# -------------------------------------------------------------------------------------------------- measures
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["forget gate", "no forget gate"])
+def measured(request, lab):
+    """Random networks of two seeds, their held-out sequences, and what the script measures of them."""
+    options = options_of(lab, "--seeds", "0,1", "--eval-n", 256, "--T-max", 22)
+    cell = lab.Cell(8, request.param)
+    theta = 0.5 * np.random.default_rng(0).standard_normal((2, cell.P))
+    net, (blocks, numbers) = lab.Network(cell, theta, 22, lab.EVAL_BLOCK, backward=False), lab.held_out(options)
+    return net, blocks, numbers, *lab.measure(net, blocks, numbers, "multiply")
+
+
+def test_gates_and_the_path_agree_with_a_slow_count(lab, measured):
+    net, blocks, numbers, measures, _ = measured
+    at, off, between, kept, answers = [], [], [], np.zeros((256, 8)), []
+    for k, pairs in enumerate(blocks):
+        answers.append(lab.forward(net, pairs)[1])
+        f = net.row.get("f", np.ones((22, 2, 8, 128)))
+        for n in range(128):
+            marker = pairs[:, 1, 1, n]
+            first = int(np.flatnonzero(marker == 1)[0])
+            kept[128 * k + n] = f[first + 1 :, 1, :, n].prod(axis=0)
+            for t in range(22):
+                i = net.row["i"][t, 1, :, n].mean()
+                if marker[t] == 1:
+                    at.append(i)
+                elif marker[t] == 0:
+                    off.append(i)
+                    between += [i] if t > first else []
+    for name, values in ("at_markers", at), ("at_distractors", off), ("between", between):
+        assert np.isclose(measures[f"input_gate_{name}"][1], np.mean(values), rtol=0.01), name
+    survival, slack, path = (values[1] for values in lab.first_path(net, blocks[-1]))
+    slope = 1 - np.tanh(net.c[22, 1].T) ** 2
+    assert np.isclose(survival, kept[128:].mean(axis=0).max()) and np.isclose(slack, slope.mean())
+    assert np.isclose(path, (kept[128:] * slope).mean(axis=0).max())
+    off = np.abs(np.concatenate(answers) - numbers[0, 1] * numbers[1, 1])
+    assert np.isclose(measures["wrong"][1], (off > 0.04).mean())
+    assert np.isclose(measures["mean_absolute_error"][1], off.mean())
+
+
+def test_read_outs_agree_with_slow_ones(lab, measured):
+    net, blocks, numbers, measures, behind = measured
+    x1, x2 = numbers[:, 1].astype(float)
+    states = {
+        where: [] for where in ("before_second", "kept", "written", "at_second", "end_of_lag", "last", "output", 3)
+    }
+    for pairs in blocks:
+        lab.forward(net, pairs)
+        for n in range(128):
+            second = int(np.flatnonzero(pairs[:, 1, 1, n] == 1)[1])
+            c = net.c[1:, 1, :, n]
+            written = net.row["i"][second, 1, :, n] * net.row["g"][second, 1, :, n]
+            found = (
+                c[second - 1],
+                c[second] - written,
+                written,
+                c[second],
+                c[20],
+                c[21],
+                net.h[21, 1, :, n],
+                c[second + 3],
+            )
+            for where, value in zip(states, found):
+                states[where].append(value.astype(float))
+
+    def r2(cells, value):
+        features, half = np.column_stack([cells, np.ones(len(cells))]), len(cells) // 2
+        weights = np.linalg.solve(features[:half].T @ features[:half], features[:half].T @ value[:half])
+        return 1 - np.square(value[half:] - features[half:] @ weights).mean() / value[half:].var()
+
+    what = {"x1": x1, "x2": x2, "product": x1 * x2, "interaction": (x1 - 0.5) * (x2 - 0.5)}
+    for where, cells in states.items():
+        cells = np.array(cells)
+        for name, value in what.items():
+            if where == 3:
+                assert np.isclose(behind[f"r2_{name}"][list(behind["step"]).index(3)][1], r2(cells, value), atol=1e-6)
+                continue
+            assert np.isclose(measures[f"r2_{name}_{where}"][1], r2(cells, value), atol=1e-6), (name, where)
+            best = max(range(8), key=lambda k: r2(cells[:128, [k]], value[:128]))
+            assert np.isclose(measures[f"one_cell_{name}_{where}"][1], r2(cells[:, [best]], value), atol=1e-6)
+
+
+def test_slopes_are_those_of_regression(lab):
+    x, noise = np.random.default_rng(0).random((2, 3, 500))
+    assert np.allclose(lab.slope(0.3 * x + 0.1, x), 0.3)
+    assert np.allclose(lab.slope(noise, x), [np.polyfit(a, b, 1)[0] for a, b in zip(x, noise)])
+
+
+# -------------------------------------------------------------------------------------------------- renderers
+
+
+@pytest.mark.parametrize("arguments", ["--hidden 1 --batch 1 --eval-n 1 --T-min 12 --T-max 12 --lr 1e39",
+                                       "--hidden 20 --no-forget-gate --task add --stop-at 1"])  # fmt: skip
+def test_renderers_take_what_a_user_may_have_run(lab, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert lab.main(["--quick", "--steps", "3", "--out", "run", *arguments.split()]) == 0
+    assert [load(f"{folder}/{SCRIPT}").main(["--run", "run"]) for folder in ("visualize", "make_gifs")] == [0, 0]

@@ -1,0 +1,384 @@
+#!/usr/bin/env python3
+"""Draw a run of multiplication_problem.py, and the studies made with it, into viz/multiplication_problem/*.png.
+
+Reads results.json and snapshots.npz of the run and results.json of the studies; trains nothing.
+"""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.26", "matplotlib>=3.8"]
+# ///
+
+import argparse
+import json
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+EXPERIMENT = "multiplication_problem"
+ROOT = Path(__file__).resolve().parent.parent
+COLOUR = {"default": "#0072B2", "writeup": "#CC79A7", "add": "#E69F00"}
+MARKER_COLOUR = ("#009E73", "#D55E00")  # of the first and of the second marked number
+GATE_COLOUR = {"i": "#E69F00", "f": "#0072B2", "o": "#CC79A7"}
+GATE = {"i": "input gate", "f": "forget gate", "o": "output gate"}
+SIGN = {"multiply": "×", "add": "+"}
+# Mean squared errors of the best answer that knows so much, for x1, x2 from U[0, 1]: variances, and for the product
+# 1/36 = E[x^2] / 12, 1/144 = Var[(x1 - 1/2)(x2 - 1/2)], 1/540 = E[Var(x1 x2 | x1 + x2)].
+LEVELS = {
+    "multiply": {
+        "constant answer": 7 / 144,
+        "knows one number": 1 / 36,
+        "adds both": 1 / 144,
+        "knows their sum": 1 / 540,
+    },
+    "add": {"constant answer": 1 / 24, "knows one number": 1 / 48},
+}
+
+
+# shared block
+def load_run(directory, experiment, command, arrays=True):
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    path = directory / "results.json"
+    try:
+        results = json.loads(path.read_text())
+        found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
+        if found != (experiment, 1):
+            sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        snapshots = {}
+        if arrays:
+            path = directory / "snapshots.npz"
+            with np.load(path) as file:
+                snapshots = dict(file)
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: {command}")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        sys.exit(f"{path} is damaged, or not of this program")
+    return results, snapshots
+
+
+# shared block
+def save_picture(figure, path):
+    """Write a figure as PNG and close it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None})
+    plt.close(figure)
+    print(path)
+
+
+def history(run, name):
+    """A metric's history as an array (evaluations, seeds), NaN where it has none."""
+    return np.array(run["history"][name], float)
+
+
+def draw_levels(axis, task, words=True):
+    """Dashed lines at the errors of answers that know only so much."""
+    for name, level in LEVELS[task].items():
+        axis.axhline(level, color="#777777", linestyle="--", linewidth=1, zorder=1)
+        if words:
+            axis.text(1, level, name, color="#555555", va="bottom",
+                      ha="right", fontsize=9, transform=axis.get_yaxis_transform())  # fmt: skip
+
+
+def markers_of(x):
+    """Steps of the two markers in pairs x (T, 2)."""
+    return np.flatnonzero(x[:, 1] == 1)
+
+
+def mark_steps(axis, x, words=True):
+    """Dotted lines at the two markers of pairs x (T, 2), their numbers above if words."""
+    for t, colour, name in zip(markers_of(x), MARKER_COLOUR, ("x1", "x2")):
+        axis.axvline(t, color=colour, linewidth=1.5, linestyle=":", zorder=3)
+        if words:
+            axis.annotate(f"{name} = {x[t, 0]:.2f}", (t, 1), xycoords=("data", "axes fraction"), xytext=(0, 3),
+                          textcoords="offset points", ha="center", color=colour, fontweight="bold")  # fmt: skip
+
+
+def equation(results, x, y, answer):
+    """A sequence's task and what the network made of it, as text."""
+    a, b = x[markers_of(x), 0]
+    task = results["config"]["task"]
+    asked = f"{a:.2f} × {b:.2f}" if task == "multiply" else f"({a:.2f} + {b:.2f}) / 2"
+    return f"{asked} = {y:.3f};  answer {answer:.3f}"
+
+
+def training_curve(results, _):
+    """Training loss and held-out error of the first seed."""
+    run, config = results["runs"]["lstm"], results["config"]
+    seen = np.array(run["history"]["step"]) * config["batch"]
+    figure, axis = plt.subplots(figsize=(9, 5))
+    axis.plot(seen, history(run, "train_loss")[:, 0], color="#9CC9E3", linewidth=1.5,
+              label=f"training, mean of {config['eval_every']} batches")  # fmt: skip
+    axis.plot(seen, history(run, "test_mse")[:, 0], color=COLOUR["default"],
+              label=f"{config['eval_n']} held-out sequences of {config['T_max']} steps")  # fmt: skip
+    draw_levels(axis, config["task"])
+    axis.set(yscale="log", xlabel="training sequences", ylabel="mean squared error")
+    axis.xaxis.set_major_formatter("{x:,.0f}")
+    figure.legend(loc="outside lower center", ncols=2)
+    final, reached = run["final"]["test_mse"][0], run["sequences_to"]["0.03"][0]
+    said = "the run diverged" if final is None else f"it ends at {final:.1e}"
+    after = "" if reached is None else f"; below 0.03 after {reached:,} sequences"
+    figure.suptitle(f"LSTM, seed {results['seeds'][0]}: {said}{after}")
+    return figure
+
+
+def sample_sequences(results, arrays):
+    """The recorded sequences as the network sees them."""
+    x, y, answer = arrays["lstm/x"], arrays["lstm/y"], arrays["lstm/answer"][-1]
+    n = x.shape[2]
+    figure, axes = plt.subplots(n, 1, figsize=(10, 1.75 * n), sharex=True, sharey=True)
+    for k, axis in enumerate(axes):
+        colours = np.full(len(x), "#C4C4C4", dtype=object)
+        colours[[0, -1]] = "#000000"
+        colours[markers_of(x[:, :, k])] = MARKER_COLOUR
+        axis.bar(np.arange(len(x)), x[:, 0, k], color=colours, width=0.8)
+        for t, colour in zip((0, *markers_of(x[:, :, k]), len(x) - 1), ("#000000", *MARKER_COLOUR, "#000000")):
+            axis.annotate("−1" if colour == "#000000" else "+1", (t, x[t, 0, k]), xytext=(0, 1), color=colour,
+                          textcoords="offset points", ha="center", fontsize=9, fontweight="bold")  # fmt: skip
+        axis.set(ylim=(0, 1.2), yticks=(0, 0.5, 1), xlim=(-0.7, len(x) - 0.3))
+        axis.set_title(equation(results, x[:, :, k], y[k], answer[k]))
+        axis.grid(False, axis="x")
+    axes[n // 2].set_ylabel("number")
+    axes[-1].set_xlabel("time step (above a bar: its marker, where it is not 0)")
+    figure.suptitle("Two numbers are marked early; the answer is due at the end")
+    return figure
+
+
+def cell_state(results, arrays):
+    """One sequence through the trained network: input, cells, outputs, gates."""
+    k = 0
+    x = arrays["lstm/x"][:, :, k]
+    figure, axes = plt.subplots(4, 1, figsize=(10, 10.5), sharex=True)
+    colours = np.full(len(x), "#C4C4C4", dtype=object)
+    colours[[0, -1]] = "#000000"
+    colours[markers_of(x)] = MARKER_COLOUR
+    axes[0].bar(np.arange(len(x)), x[:, 0], color=colours, width=0.8)
+    axes[0].set(ylabel="input, number", ylim=(0, 1.02))
+    for axis, name, words in (axes[1], "c", "cell state $c_t$"), (axes[2], "h", "output $h_t$"):
+        values = arrays[f"lstm/{name}"][-1, :, :, k].T
+        limit = max(np.abs(values).max(), 1e-6)
+        image = axis.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit)
+        figure.colorbar(image, ax=axis, label=words, pad=0.01)
+        axis.set(ylabel="cell", yticks=range(len(values)) if len(values) <= 16 else ())
+        axis.grid(False)
+    for gate, name in GATE.items():
+        if f"lstm/{gate}" in arrays:
+            axes[3].plot(arrays[f"lstm/{gate}"][-1, :, :, k].mean(axis=1), color=GATE_COLOUR[gate], label=name)
+    axes[3].set(ylim=(0, 1), ylabel="mean over cells", xlabel="time step")
+    for n, axis in enumerate(axes):
+        mark_steps(axis, x, words=n == 0)
+    figure.legend(*axes[3].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.suptitle(equation(results, x, arrays["lstm/y"][k], arrays["lstm/answer"][-1, k]))
+    return figure
+
+
+def pred_vs_target(results, arrays):
+    """Answers against targets over the held-out sequences."""
+    target, answer, config = arrays["lstm/test_target"], arrays["lstm/test_answer"], results["config"]
+    figure, axis = plt.subplots(figsize=(6, 6))
+    axis.fill_between([0, 1], [-0.04, 0.96], [0.04, 1.04], color="#DDDDDD", linewidth=0, label="within 0.04: right")
+    axis.plot([0, 1], [0, 1], color="#777777", linewidth=1)
+    axis.plot(target, answer, "o", color=COLOUR["default"], markersize=4, alpha=0.6, markeredgewidth=0,
+              label="a held-out sequence")  # fmt: skip
+    axis.set(xlabel="target", ylabel="answer", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    figure.legend(loc="outside lower center", ncols=2)
+    wrong = (np.abs(target - answer) > 0.04).sum()
+    figure.suptitle(f"{len(target) - wrong} of {len(target)} answers are right at {config['T_max']} steps")
+    return figure
+
+
+def study(name, target):
+    """results.json of one point of a study, and its LSTM."""
+    results = load_run(Path("results") / EXPERIMENT / name, EXPERIMENT, f"make {EXPERIMENT}-{target}", arrays=False)[0]
+    return results, results["runs"]["lstm"]
+
+
+RECIPE = {"writeup": "the write-up's recipe", "default": "our recipe"}
+BUDGET = "not within the run"
+
+
+def solved(run):
+    """Which seeds end below 0.03, (S,)."""
+    return np.array(run["final"]["test_mse"], float) < 0.03
+
+
+def reached(run):
+    """Sequences that each seed needed to get below 0.03, (S,), NaN where it did not."""
+    return np.array(run["sequences_to"]["0.03"], float)
+
+
+def thirty_seeds():
+    """Held-out error of thirty seeds under both recipes, one line a seed."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharex=True, sharey=True)
+    said = []
+    for axis, recipe in zip(axes, RECIPE):
+        results, run = study(f"thirty_seeds/{recipe}", "seeds")
+        seen = np.array(run["history"]["step"]) * results["config"]["batch"]
+        axis.plot(seen, history(run, "test_mse"), color=COLOUR[recipe], linewidth=0.8, alpha=0.6)
+        axis.plot(seen, np.median(history(run, "test_mse"), axis=1), color=COLOUR[recipe], linewidth=3)
+        count, n = solved(run).sum(), len(results["seeds"])
+        axis.set_title(f"{RECIPE[recipe]}: {count} of {n} seeds below 0.03")
+        axis.set(yscale="log", xlabel="training sequences")
+        axis.xaxis.set_major_formatter("{x:,.0f}")
+        draw_levels(axis, "multiply", words=recipe == "default")
+        said.append(f"{count}")
+    axes[0].set_ylabel("mean squared error, held-out")
+    figure.suptitle(f"{said[0]} of thirty seeds, and {said[1]} in half the steps (thick line: the median)")
+    return figure
+
+
+def stuck():
+    """Why seeds get stuck: the way from the first marked number to the answer closes."""
+    results, run = study("recipe/writeup", "recipe")
+    batch, seeds = results["config"]["batch"], results["seeds"]
+    step, mse, path = (history(run, name) for name in ("step", "test_mse", "path"))
+    figure, axes = plt.subplots(1, 3, figsize=(15, 5.2))
+    after = int(np.searchsorted(step, 1000))
+    waiting = mse[: after + 1].min(axis=0) >= 0.03
+    never = np.isnan(reached(run))
+    top = 1.12 * step[-1] * batch
+    axes[0].plot(path[after, waiting & ~never], reached(run)[waiting & ~never], "o", color=COLOUR["writeup"], alpha=0.7)
+    axes[0].plot(path[after, never], np.full(never.sum(), top), "x", color="#000000")
+    axes[0].set(
+        xscale="log", xlabel=f"path after {step[after] * batch:,.0f} sequences", ylim=(0, 1.18 * step[-1] * batch)
+    )
+    ticks = np.arange(0, step[-1] * batch, 50000)
+    axes[0].set_yticks([*ticks, top], [*(f"{tick:,.0f}" for tick in ticks), "never"])
+    axes[0].set_title("sequences to an error below 0.03: a dot is a seed")
+
+    first = (mse < 0.03).argmax(axis=0)
+    around = np.arange(-15, 11)
+    late = np.flatnonzero((first + around[0] >= 0) & (first + around[-1] < len(step)) & ~never)
+    moments = first[late] + around[:, None]
+    for name, colour, words in (
+        ("path", COLOUR["writeup"], "path"),
+        ("answer_std", "#000000", "spread of answers (sd)"),
+    ):
+        values = history(run, name)[moments, late]
+        low, middle, high = np.percentile(values, (25, 50, 75), axis=1)
+        axes[1].fill_between(
+            around * results["config"]["eval_every"] * batch, low, high, color=colour, alpha=0.15, linewidth=0
+        )
+        axes[1].plot(around * results["config"]["eval_every"] * batch, middle, color=colour, label=words)
+    axes[1].set(yscale="log", xlabel="training sequences, from the first error below 0.03")
+    axes[1].set_title(f"{len(late)} seeds that leave late: median, quartiles")
+    axes[1].xaxis.set_major_formatter("{x:,.0f}")
+    axes[1].xaxis.set_major_locator(plt.MaxNLocator(5))
+    axes[1].legend(loc="upper left")
+
+    for recipe in RECIPE:
+        results, run = study(f"recipe/{recipe}", "recipe")
+        seen, path = np.array(run["history"]["step"]) * results["config"]["batch"], history(run, "path")
+        low, middle, high = np.percentile(path, (10, 50, 90), axis=1)
+        axes[2].fill_between(seen, low, high, color=COLOUR[recipe], alpha=0.2, linewidth=0)
+        axes[2].plot(seen, middle, color=COLOUR[recipe])
+    axes[2].set(yscale="log", xlabel="training sequences")
+    axes[2].set_title(f"path, {len(seeds)} seeds of each: median, 10 to 90 %")
+    axes[2].xaxis.set_major_formatter("{x:,.0f}")
+    axes[2].xaxis.set_major_locator(plt.MaxNLocator(5))
+    axes[2].annotate(RECIPE["default"], (seen[-1], np.median(path[-1])), xytext=(6, 0), textcoords="offset points",
+                     va="center", color=COLOUR["default"])  # fmt: skip
+    axes[2].annotate(RECIPE["writeup"], (0.98, 0.35), xycoords="axes fraction", ha="right", color=COLOUR["writeup"])
+    figure.suptitle(
+        "Stuck seeds have lost the path by which the first number reaches the answer; shut input gates keep it"
+    )
+    figure.supxlabel("path: the product of f from the first marker to the end, times tanh'($c_T$), in the best cell",
+                     fontsize=11)  # fmt: skip
+    return figure
+
+
+def registers():
+    """Linear read-outs from the cells of thirty seeds: over the lag, and of what is kept and written at the marker."""
+    _, run = study("thirty_seeds/default", "seeds")
+    ok, behind = solved(run), run["behind_second"]
+    colours = {"x1": MARKER_COLOUR[0], "x2": MARKER_COLOUR[1], "product": "#0072B2", "interaction": "#000000"}
+    words = {"x1": "$x_1$", "x2": "$x_2$", "product": "$x_1 x_2$",
+             "interaction": "$(x_1 - \\frac{1}{2})(x_2 - \\frac{1}{2})$"}  # fmt: skip
+    figure, axes = plt.subplots(1, 2, figsize=(13, 5.4), sharey=True, width_ratios=[1, 1.15])
+    for what, colour in colours.items():
+        values = np.array(behind[f"r2_{what}"], float)[:, ok]
+        axes[0].fill_between(
+            behind["step"], values.min(axis=1), values.max(axis=1), color=colour, alpha=0.12, linewidth=0
+        )
+        axes[0].plot(
+            behind["step"], np.median(values, axis=1), color=colour, marker="o", markersize=4, label=words[what]
+        )
+    axes[0].set(xlabel="steps after the second marker", ylabel="$R^2$ of the best linear read-out", ylim=(-0.25, 1.03))
+    axes[0].set_title("from the cell states: median and range of thirty seeds")
+    places = {"before_second": "before\nmarker 2", "kept": "kept\n$f\\,c$", "written": "written\n$i\\,g$",
+              "at_second": "both:\n$c$ at it", "end_of_lag": "end of\nthe lag", "last": "last\nstep",
+              "output": "output $h$\nat the end"}  # fmt: skip
+    for place, where in enumerate(places):
+        for k, (what, colour) in enumerate(colours.items()):
+            values = np.array(run["measures"][f"r2_{what}_{where}"], float)[ok]
+            at = place + 0.2 * (k - 1.5)
+            axes[1].plot(at + np.linspace(-0.06, 0.06, len(values)), values.clip(-0.23), "o", color=colour, markersize=3,
+                         alpha=0.5, markeredgewidth=0)  # fmt: skip
+            axes[1].hlines(np.median(values), at - 0.09, at + 0.09, color=colour, linewidth=3)
+    axes[1].set_xticks(range(len(places)), places.values())
+    axes[1].grid(False, axis="x")
+    axes[1].set_title("at single steps: a dot is a seed, a bar the median")
+    for axis in axes:
+        axis.axhline(6 / 7, color="#777777", linestyle="--", linewidth=1, zorder=1,
+                     label="6/7: of $x_1 x_2$, by $x_1$ and $x_2$ alone")  # fmt: skip
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    figure.suptitle("The product stands in the cells as soon as the second number has been read")
+    return figure
+
+
+def lag():
+    """Final error, and sequences to 0.03, against the longest sequence, one dot a seed."""
+    figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.8), sharex=True)
+    lengths = {"writeup": (30, 60, 100, 200), "default": (30, 60, 100, 200, 500, 1000)}
+    for recipe, side in (("writeup", 1.05), ("default", 0.95)):
+        middle = []
+        for T in lengths[recipe]:
+            _, run = study(f"thirty_seeds/{recipe}" if T == 30 else f"lag/{recipe}-{T}", "seeds" if T == 30 else "lag")
+            mse = np.array(run["final"]["test_mse"], float)
+            middle.append((np.median(mse), np.median(reached(run)) if solved(run).all() else np.nan))
+            for axis, values in zip(axes, (mse, reached(run))):
+                at = T * side * np.linspace(0.97, 1.03, len(values))
+                axis.plot(at, values, "o", markersize=3, color=COLOUR[recipe], alpha=0.6, markeredgewidth=0)
+        for axis, values in zip(axes, np.transpose(middle)):
+            axis.plot(np.array(lengths[recipe]) * side, values, color=COLOUR[recipe], label=RECIPE[recipe])
+    for axis in axes:
+        axis.set(xscale="log", yscale="log", xlabel="steps of the longest sequence")
+        axis.set_xticks(lengths["default"], lengths["default"])
+        axis.minorticks_off()
+    draw_levels(axes[0], "multiply", words=False)
+    axes[0].set_title("mean squared error at the end, held-out")
+    axes[1].set_title("sequences to an error below 0.03 (those that get there)")
+    axes[1].yaxis.set_major_formatter("{x:,.0f}")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.suptitle("lag")
+    return figure
+
+
+def main(argv=None):
+    """Draw; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    run, folder = Path("results") / EXPERIMENT, Path("viz") / EXPERIMENT
+    parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help=f"where to (default: viz/{EXPERIMENT}; with --run: DIR/viz)"
+    )
+    options = parser.parse_args(argv)
+    out = options.out or (options.run / "viz" if options.run else folder)
+    plt.style.use(ROOT / "visualize" / "lab.mplstyle")
+    command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
+    results, arrays = load_run(options.run or run, EXPERIMENT, command)
+    for draw in training_curve, sample_sequences, cell_state, pred_vs_target:
+        save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
+    if not options.run:
+        for draw in (thirty_seeds, stuck, registers, lag):
+            save_picture(draw(), out / f"{draw.__name__}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
