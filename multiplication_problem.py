@@ -476,7 +476,7 @@ def measure(net, blocks, numbers, task):
     ended there, against the target.
     """
     T, parts, answers, early, states, fixed, written = len(blocks[0]), [], [], [], [], [], []
-    behind = np.arange(-1, T - second_until(T))
+    behind = np.arange(-1, T - 1 - second_until(T))  # up to the end of the lag
     for pairs in blocks:
         answers.append(forward(net, pairs))
         parts.append(gate_means(net, pairs))

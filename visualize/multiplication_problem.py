@@ -293,41 +293,33 @@ def stuck():
 
 
 def registers():
-    """Linear read-outs from the cells of thirty seeds: over the lag, and of what is kept and written at the marker."""
-    _, run = study("thirty_seeds/default", "seeds")
-    ok, behind = solved(run), run["behind_second"]
-    colours = {"x1": MARKER_COLOUR[0], "x2": MARKER_COLOUR[1], "product": "#0072B2", "interaction": "#000000"}
+    """Read-outs from the cells by steps behind the second marker, of networks that multiply and of some that add."""
+    colours = {"x1": MARKER_COLOUR[0], "x2": MARKER_COLOUR[1], "product": "#0072B2", "interaction": "#CC79A7",
+               "answer": "#000000"}  # fmt: skip
     words = {"x1": "$x_1$", "x2": "$x_2$", "product": "$x_1 x_2$",
-             "interaction": "$(x_1 - \\frac{1}{2})(x_2 - \\frac{1}{2})$"}  # fmt: skip
-    figure, axes = plt.subplots(1, 2, figsize=(13, 5.4), sharey=True, width_ratios=[1, 1.15])
-    for what, colour in colours.items():
-        values = np.array(behind[f"r2_{what}"], float)[:, ok]
-        axes[0].fill_between(
-            behind["step"], values.min(axis=1), values.max(axis=1), color=colour, alpha=0.12, linewidth=0
-        )
-        axes[0].plot(
-            behind["step"], np.median(values, axis=1), color=colour, marker="o", markersize=4, label=words[what]
-        )
-    axes[0].set(xlabel="steps after the second marker", ylabel="$R^2$ of the best linear read-out", ylim=(-0.25, 1.03))
-    axes[0].set_title("from the cell states: median and range of thirty seeds")
-    places = {"before_second": "before\nmarker 2", "kept": "kept\n$f\\,c$", "written": "written\n$i\\,g$",
-              "at_second": "both:\n$c$ at it", "end_of_lag": "end of\nthe lag", "last": "last\nstep",
-              "output": "output $h$\nat the end"}  # fmt: skip
-    for place, where in enumerate(places):
-        for k, (what, colour) in enumerate(colours.items()):
-            values = np.array(run["measures"][f"r2_{what}_{where}"], float)[ok]
-            at = place + 0.2 * (k - 1.5)
-            axes[1].plot(at + np.linspace(-0.06, 0.06, len(values)), values.clip(-0.23), "o", color=colour, markersize=3,
-                         alpha=0.5, markeredgewidth=0)  # fmt: skip
-            axes[1].hlines(np.median(values), at - 0.09, at + 0.09, color=colour, linewidth=3)
-    axes[1].set_xticks(range(len(places)), places.values())
-    axes[1].grid(False, axis="x")
-    axes[1].set_title("at single steps: a dot is a seed, a bar the median")
-    for axis in axes:
-        axis.axhline(6 / 7, color="#777777", linestyle="--", linewidth=1, zorder=1,
+             "interaction": "$(x_1 - 1/2)(x_2 - 1/2)$",
+             "answer": "the target, by the network's own read-out"}  # fmt: skip
+    figure, axes = plt.subplots(1, 2, figsize=(13, 5.4), sharex=True, sharey=True)
+    for axis, name, what in (axes[0], "thirty_seeds/default", "multiply"), (axes[1], "ablations/add", "add"):
+        _, run = study(name, name.split("/")[0].removeprefix("thirty_"))
+        ok, behind = solved(run), run["behind_second"]
+        for k, (target, colour) in enumerate(colours.items()):
+            values = np.array(behind[f"r2_{target}"], float)[:, ok]
+            low, middle, high = np.percentile(values, (10, 50, 90), axis=1)
+            at = np.array(behind["step"]) + 0.12 * (k - 2)
+            axis.vlines(at, low, high, color=colour, linewidth=2, alpha=0.35)
+            axis.plot(at, middle, color=colour, marker="o", markersize=4, linestyle="--" if target == "answer" else "-",
+                      label=words[target])  # fmt: skip
+        axis.axhline(6 / 7, color="#777777", linestyle=":", linewidth=1.5, zorder=1,
                      label="6/7: of $x_1 x_2$, by $x_1$ and $x_2$ alone")  # fmt: skip
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-    figure.suptitle("The product stands in the cells as soon as the second number has been read")
+        axis.set(xlabel="steps after the second marker", ylim=(-0.3, 1.03))
+        axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
+        axis.set_title(f"{ok.sum()} networks that {what}: median, 10 to 90 %")
+    axes[0].set_ylabel("$R^2$, held-out")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.suptitle(
+        "The product can be read from the cells as soon as both numbers are there, also in networks that add"
+    )
     return figure
 
 
