@@ -102,6 +102,7 @@ multiplication_problem-recipe: $(VENV)/installed
 	$(PRODUCT) --seeds 100-199 --recipe writeup --forget-gate-bias 6 $(PRODUCT_OUT)/recipe/forget
 	$(PRODUCT) --seeds 100-199 --recipe writeup --input-gate-bias -6 $(PRODUCT_OUT)/recipe/input
 	$(PRODUCT) --seeds 100-199 --recipe writeup --forget-gate-bias 6 --input-gate-bias -6 $(PRODUCT_OUT)/recipe/both
+	$(PRODUCT) --seeds 100-199 --recipe writeup --output-bias -1.0986 $(PRODUCT_OUT)/recipe/output
 	$(PRODUCT) --seeds 100-199 $(PRODUCT_OUT)/recipe/default
 	$(PRODUCT) --seeds 100-199 --lr 0.08 $(PRODUCT_OUT)/recipe/rate
 	$(PRODUCT) --seeds 1000-1099 $(PRODUCT_OUT)/recipe/default-fresh

@@ -186,8 +186,11 @@ def views(theta, shapes):
     return named
 
 
-def init_theta(cell, seeds, dtype, gate_biases):
-    """Initial parameters (S, P): uniform within 1 / sqrt(H), input weights within 1 / sqrt(D); biases 0 or as given."""
+def init_theta(cell, seeds, dtype, biases):
+    """Initial parameters (S, P): uniform within 1 / sqrt(H), input weights within 1 / sqrt(D); biases 0 or as given.
+
+    biases: {gate: value, "output": value}.
+    """
     H = cell.hidden
     theta = np.stack([stream(seed, INIT).uniform(-1, 1, cell.P) for seed in seeds]).astype(dtype)
     p = views(theta, cell.shapes)
@@ -195,9 +198,9 @@ def init_theta(cell, seeds, dtype, gate_biases):
     p.W[:, :, H:-1] /= math.sqrt(D)
     p.W[:, :, -1] = 0
     p.V /= math.sqrt(H)
-    p.b[...] = 0
+    p.b[...] = biases.get("output", 0)
     for k, gate in enumerate(cell.gates):
-        p.W[:, k * H : (k + 1) * H, -1] = gate_biases.get(gate, 0)
+        p.W[:, k * H : (k + 1) * H, -1] = biases.get(gate, 0)
     return theta
 
 
@@ -540,8 +543,8 @@ def update(net, state, pairs, targets, options, running):
 
 def initial_state(cell, options):
     """All that the rest of a run depends on, as it is before the first step."""
-    biases, S = {"i": options.input_gate_bias, "f": options.forget_gate_bias}, len(options.seeds)
-    theta = init_theta(cell, options.seeds, np.dtype(options.dtype), biases)
+    biases = {"i": options.input_gate_bias, "f": options.forget_gate_bias, "output": options.output_bias}
+    theta, S = init_theta(cell, options.seeds, np.dtype(options.dtype), biases), len(options.seeds)
     return SimpleNamespace(
         step=0,
         theta=theta,
@@ -832,6 +835,7 @@ def build_parser():
     add("--forget-gate", action=argparse.BooleanOptionalAction, default=True, help="cells with a forget gate")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
     add("--forget-gate-bias", type=float, help="initial bias of the forget gates")
+    add("--output-bias", type=float, default=0.0, help="initial bias of the output unit")
     add("--lr", type=positive_real, help="learning rate of Adam")
     add("--schedule", choices=["cosine", "constant"], help="the rate over the run: falling to zero, or constant")
     add("--eval-every", "--eval_every", type=positive, default=100, help="steps between evaluations")
@@ -867,7 +871,7 @@ def parse_options(argv):
         parser.error(f"argument --T-min: {error}")
     if options.T_min > options.T_max:
         parser.error(f"argument --T-min: {options.T_min} is more than --T-max {options.T_max}")
-    for name in "input_gate_bias", "forget_gate_bias":
+    for name in "input_gate_bias", "forget_gate_bias", "output_bias":
         if not math.isfinite(value := getattr(options, name)):
             parser.error(f"argument --{name.replace('_', '-')}: {value} is not a finite number")
     return options, parser

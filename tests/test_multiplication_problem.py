@@ -86,9 +86,9 @@ def test_parameter_counts_and_start(lab):
     assert [cell.P for cell in (lab.Cell(), lab.Cell(forget_gate=False), lab.Cell(16))] == [361, 273, 1233]
     for forget_gate, gates in (True, "oif"), (False, "oi"):
         cell = lab.Cell(8, forget_gate)
-        theta = lab.init_theta(cell, range(300), np.float64, {"i": -6.0, "f": 3.0})
+        theta = lab.init_theta(cell, range(300), np.float64, {"i": -6.0, "f": 3.0, "output": -1.0})
         p = lab.views(theta, cell.shapes)
-        assert cell.gates == gates and (p.b == 0).all() and p.W.shape == (300, 8 * len(gates) + 8, 11)
+        assert cell.gates == gates and (p.b == -1).all() and p.W.shape == (300, 8 * len(gates) + 8, 11)
         for k, gate in enumerate(gates + "g"):
             assert (p.W[:, 8 * k : 8 * k + 8, -1] == {"i": -6, "f": 3}.get(gate, 0)).all()
         for weights, limit in (p.W[:, :, :8], 8**-0.5), (p.W[:, :, 8:-1], 2**-0.5), (p.V, 8**-0.5):

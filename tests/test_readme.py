@@ -44,11 +44,14 @@ def test_commands_parse():
 
 
 def test_studies_were_made_by_the_commands_of_the_makefile():
-    makefile = (ROOT / "Makefile").read_text().replace("$(ORDER_OUT)", "--out results/temporal_order_3bit")
-    for path in (ROOT / "results").glob("*/*/*/results.json"):
-        assert json.loads(path.read_text())["environment"]["dirty"] is False, (
-            f"{path} was not made by a committed script"
-        )
-    recorded = {json.loads(path.read_text())["command"] for path in (ROOT / "results").glob("*/*/*/results.json")}
-    stated = set(re.findall(r"\$\(ORDER\) (.+)", makefile))
-    assert {command.removeprefix("python3 temporal_order_3bit.py ") for command in recorded} == stated
+    makefile = (ROOT / "Makefile").read_text()
+    stated = set()
+    for variable, script in re.findall(r"^(\w+) := \$\(RUN\) (\w+\.py) --resume$", makefile, flags=re.MULTILINE):
+        out = re.search(rf"^{variable}_OUT := (.+)$", makefile, flags=re.MULTILINE)[1]
+        arguments = re.findall(rf"^\t\$\({variable}\) (.+)$", makefile, flags=re.MULTILINE)
+        stated |= {f"python3 {script} {words}".replace(f"$({variable}_OUT)", out) for words in arguments}
+    studies = [json.loads(path.read_text()) for path in (ROOT / "results").glob("*/*/*/results.json")]
+    for study in studies:
+        assert study["environment"]["dirty"] is False, f"{study['command']} was not made by a committed script"
+    assert {study["command"] for study in studies} == stated
+    assert {study["experiment"] for study in studies} == {script.removesuffix(".py") for script in SCRIPTS}
