@@ -4,10 +4,10 @@
 Experiment 5 of S. Hochreiter and J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8):1735-1780, 1997.
 
 The problem. At each step the network sees a pair: a number from U[0, 1] and a marker, -1 at the first and at the last
-step, 1 at two steps between, else 0. One of these is in [1, 9], the other in [10, ceil(T / 2) - 1], so that half of the
-sequence or more is still to come. After the last step the network gives the product of the two marked numbers, x1 and
-x2 (with --task add half their sum, the paper's experiment 4). T is drawn from [20, 30] for each batch; held-out
-sequences have T = 30.
+step, 1 at two steps between, else 0. One of these is in [1, 9], the other in [10, max(10, ceil(T / 2) - 1)], so that
+about half of the sequence is still to come (9 to 19 steps). After the last step the network gives the product of the
+two marked numbers, x1 and x2 (with --task add half their sum, the paper's experiment 4). T is drawn from [20, 30] for
+each batch; held-out sequences have T = 30.
 
 The network. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t the pair.
 
@@ -20,7 +20,8 @@ Adam. --recipe chooses rates and the biases that gates start with; see RECIPES.
 
 How good is an error? A constant answer has a mean squared error of 7/144 = 0.049; the best that knows one number, x1/2,
 1/36 = 0.028, which is below the 0.03 that counts as solved here, as in the write-up that this started from; the best
-linear one in x1 and x2, 1/144 = 0.0069; the best function of x1 + x2, 1/540 = 0.0019. Only what is below multiplies.
+linear one in x1 and x2, 1/144 = 0.0069; the best function of their sum, 1/540 = 0.0019. Only what is below needs more.
+(Half the sum: 1/24 = 0.042 and 1/48 = 0.021; below 1/144 counts as solved.)
 
 Axes of arrays: S seeds (independent networks, trained side by side), T steps, B sequences of a batch, D = 2 inputs, H
 cells, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and candidates, P parameters of a
@@ -29,11 +30,11 @@ of the loss; dz is that with respect to net inputs.
 
 The headline, python3 multiplication_problem.py, one seed, ends like this:
 
-          parameters   solved  test MSE: median [range]      sequences to 0.03  seconds
+          parameters   solved   test MSE: median [range]    sequences to 0.03  seconds
     lstm         361      1/1    8.3e-05 [8.3e-05, 8.3e-05]                9,600      5.5
 
 Files in --out (default: results/multiplication_problem). results.json: settings, the history of every seed, final
-values and measures (see measure and first_path). snapshots.npz, for the first seed, N snapshots over training of five
+values and measures (see measure and way). snapshots.npz, for the first seed, N snapshots over training of five
 recorded sequences, under lstm/:
 
     step (N,)   x (T, 2, 5) numbers and markers   y (5,) targets   answer (N, 5)
@@ -86,13 +87,13 @@ RECIPES = {
     "writeup": {"steps": 8000, "lr": 0.005, "schedule": "constant", "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
 }
 QUICK = {"steps": 300, "eval_n": 128, "out": f"results/quick/{EXPERIMENT}"}
-SOLVED = 0.03  # mean squared error on held-out sequences, the write-up's
-LEVELS = {"0.03": SOLVED, "1/144": 1 / 144, "0.001": 0.001}
+LEVELS = {"0.03": 0.03, "1/144": 1 / 144, "0.001": 0.001}  # mean squared errors on held-out sequences
+SOLVED = {"multiply": "0.03", "add": "1/144"}  # the first is the write-up's
 TOLERANCE = 0.04  # the paper's: an answer further off is wrong
 CLIP, BETA2 = 1.0, 0.999
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 16  # batches drawn at a time
-WATCHED = ("answer_std", "slope_1", "slope_2", "survival", "slack", "path")  # at every evaluation
+WATCHED = ("answer_std", "slope_1", "slope_2", "survival", "slack", "path", "sensitivity_1", "sensitivity_2")
 EVAL_BLOCK = 128  # held-out sequences that pass through the network side by side
 RECORDED = 5
 
@@ -106,9 +107,9 @@ def stream(seed, *key):
 
 
 def second_until(T):
-    """The last step at which the second marker may stand in T steps, that before the middle: ceil(T / 2) - 1.
+    """The last step at which the second marker may stand in T steps: ceil(T / 2) - 1, and SECOND_FROM or later.
 
-    At least SECOND_FROM. Raises ValueError below T = 12, the shortest sequence with room for it before the end.
+    Raises ValueError below T = 12, the shortest sequence with room for it before the end.
     """
     if np.min(T) < SHORTEST:
         raise ValueError(f"{np.min(T)} steps are too few for a marker at step {SECOND_FROM} and an end after it: "
@@ -139,13 +140,12 @@ def training_lengths(options, chunk):
     return stream(0, LENGTHS, chunk).integers(options.T_min, options.T_max, size=CHUNK, endpoint=True)
 
 
-def draw_population(options, key, T):
-    """len(T) batches for every seed, from its stream key; T: (batches,) their lengths, the same for all seeds.
+def draw_population(seeds, key, lengths):
+    """Sequences of the same lengths (n,) for every seed, from its stream key.
 
-    Returns pairs (max(T), S, 2, n) and the marked numbers (2, S, n); the batches stand side by side.
+    Returns pairs (max(lengths), S, 2, n) and the marked numbers (2, S, n).
     """
-    lengths = np.repeat(T, options.batch)
-    drawn = [make_batch(stream(seed, *key), lengths) for seed in options.seeds]
+    drawn = [make_batch(stream(seed, *key), lengths) for seed in seeds]
     return np.stack([pairs for pairs, _ in drawn], axis=1), np.stack([numbers for _, numbers in drawn], axis=1)
 
 
@@ -241,7 +241,7 @@ class Network:
         self.d_gates = self.dz[:, :, : G * H]
         self.d_row = {name: self.dz[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
         through_c = self.dz.reshape(T, S, G + 1, H, B)[:, :, 1:]  # all but o
-        f = row["f"][:, :, None] if cell.forget_gate else self.dh_dc
+        f = row["f"][:, :, None] if cell.forget_gate else self.dh_dc  # without forget gates, f is not looked at
         self.backward_steps = list(zip(self.dh_dc, f, self.d_row["o"], through_c, self.dz))
 
 
@@ -291,8 +291,8 @@ def backward(net, T, dz_out):
     np.matmul(dz_out[:, None], h[-1].transpose(0, 2, 1), out=d.V)
     np.sum(dz_out[:, None], axis=2, keepdims=True, out=d.b)
     np.matmul(p.V.transpose(0, 2, 1), dz_out[:, None], out=dh)
-    # For all steps at once: the derivatives of c (of h, for o) by each row's net input, where dz will be, and of h by
-    # c.
+    # For all steps at once, without the recurrence: the derivatives by net inputs, of h for o and of c for the other
+    # rows, put where dz will be; and that of h by c.
     row, d_row = ({name: a[:T] for name, a in rows.items()} for rows in (net.row, net.d_row))
     ig, tanh_c, dh_dc = net.ig[:T], net.tanh_c[:T], net.dh_dc[:T, :, 0]
     np.subtract(1, net.gates[:T], out=net.d_gates[:T])
@@ -404,11 +404,10 @@ def held_out(options):
     """The held-out sequences of every seed, all of T_max steps, drawn once.
 
     Returns [pairs (T, S, 2, n), ...] in whole blocks of n = EVAL_BLOCK, eval_n or more in all, and all marked numbers
-    (2, S, n).
+    (2, S, n). Another number of blocks is another draw.
     """
     blocks = math.ceil(options.eval_n / EVAL_BLOCK)
-    drawing = SimpleNamespace(seeds=options.seeds, batch=EVAL_BLOCK)
-    pairs, numbers = draw_population(drawing, (EVAL,), [options.T_max] * blocks)
+    pairs, numbers = draw_population(options.seeds, (EVAL,), [options.T_max] * (blocks * EVAL_BLOCK))
     return np.split(pairs, blocks, axis=3), numbers
 
 
@@ -417,22 +416,28 @@ def evaluate(net, blocks):
     return np.concatenate([forward(net, pairs) for pairs in blocks], axis=1)
 
 
-def first_path(net, pairs):
-    """How open the way is from what was written at the first marker to the end, after a pass over pairs (T, S, 2, n).
+def way(net, pairs):
+    """How the first marked number gets to the answer, and how far: five means over pairs (T, S, 2, n), (S,) each.
 
-    Three means over sequences, (S,) each, in [0, 1]: survival, the product of f over the steps behind the marker, in
-    the best cell; slack, the slope 1 - tanh(c)^2 at the last step, over all cells; path, the best cell's product of
-    both.
+    survival: the product of f over the steps behind the first marker, in the cell where it is largest; slack: the slope
+    1 - tanh(c)^2 at the last step, over all cells; path: the product of the two, in the cell where that is largest: by
+    how much tanh(c) at the end moves with c at the marker. sensitivity_1 and _2: |dy/dx| for the two marked numbers.
     """
-    T = len(pairs)
-    slack = 1 - np.square(net.tanh_c[T - 1])
-    if not net.cell.forget_gate:
-        return np.ones(len(slack)), slack.mean(axis=(1, 2)), slack.mean(axis=2).max(axis=1)
-    behind = (pairs[:, :, 1] == 1).cumsum(axis=0) > 0
-    behind[1:] = behind[:-1].copy()  # not the marker's own step
-    behind[0] = False
-    kept = np.where(behind[:, :, None], net.row["f"][:T], 1).prod(axis=0)  # (S, H, n)
-    return kept.mean(axis=2).max(axis=1), slack.mean(axis=(1, 2)), (kept * slack).mean(axis=2).max(axis=1)
+    T, H = len(pairs), net.cell.hidden
+    y = forward(net, pairs)
+    slack = 1 - np.square(net.tanh_c[T - 1])  # (S, H, n)
+    kept = np.ones_like(slack)
+    marker = pairs[:, :, 1] == 1
+    if net.cell.forget_gate:
+        behind_first = np.zeros_like(marker)
+        behind_first[1:] = marker[:-1].cumsum(axis=0) > 0
+        kept = np.where(behind_first[:, :, None], net.row["f"][:T], 1).prod(axis=0)
+    backward(net, T, y * (1 - y))
+    first, second = marker.argmax(axis=0), T - 1 - marker[::-1].argmax(axis=0)
+    dz = np.take_along_axis(net.dz, np.stack([first, second])[:, :, None], axis=0)  # (2, S, R, n)
+    by_x = np.abs(net.p.W[:, None, :, H].transpose(1, 0, 2)[:, :, None] @ dz)[:, :, 0]  # (2, S, n)
+    return (kept.mean(axis=2).max(axis=1), slack.mean(axis=(1, 2)), (kept * slack).mean(axis=2).max(axis=1),
+            *by_x.mean(axis=2))  # fmt: skip
 
 
 def r_squared(features, values):
@@ -451,25 +456,55 @@ def one_cell(cells, values):
     return [r_squared(cells[:, k : k + 1], column[:, None])[0] for k, column in zip(np.argmax(tried, axis=0), values.T)]
 
 
-def gate_means(net, pairs):
-    """Means of gates over cells and sequences, after a pass over pairs (T, S, 2, n): {name: (S,)}.
+def gate_sums(net, pairs):
+    """Sums of gates, averaged over cells, over pairs (T, S, 2, n), and how many are summed: {name: (2, S)}.
 
-    Taken at the two markers, at distractors (all other numbers but the first and the last), and at those of them that
-    are between the first marker and the end.
+    At the two markers, at distractors (all other numbers but the first and the last), and at those of them that are
+    between the first marker and the end.
     """
-    T, marker = len(pairs), pairs[:, :, 1] == 1
-    places = {"at_markers": marker, "at_distractors": pairs[:, :, 1] == 0}
-    places["between"] = (pairs[:, :, 1] == 0) & (marker.cumsum(axis=0) > 0)
-    values = {"forget_gate": "f", "input_gate": "i", "output_gate": "o"}
-    values = {name: net.row[gate][:T].mean(axis=2) for name, gate in values.items() if gate in net.cell.gates}
-    return {f"{name}_{place}": (value * here).sum(axis=(0, 2)) / here.sum(axis=(0, 2))
-            for name, value in values.items() for place, here in places.items()}  # fmt: skip
+    T, marker, distractor = len(pairs), pairs[:, :, 1] == 1, pairs[:, :, 1] == 0
+    places = {"at_markers": marker, "at_distractors": distractor, "between": distractor & (marker.cumsum(axis=0) > 0)}
+    sums = {}
+    for gate, name in ("f", "forget_gate"), ("i", "input_gate"), ("o", "output_gate"):
+        if gate in net.cell.gates:
+            value = net.row[gate][:T].mean(axis=2)
+            for place, here in places.items():
+                sums[f"{name}_{place}"] = np.stack([(value * here).sum(axis=(0, 2)), here.sum(axis=(0, 2))])
+    return sums
+
+
+def observe(net, blocks):
+    """What the networks do over the held-out blocks of n sequences in all.
+
+    Returns their answers (S, n); {place: what all cells hold there, (S, H, n)}; the steps behind the second marker that
+    all sequences have before their last, (steps,), with c (steps, S, H, n) and what the answers would be had the
+    sequence ended there, (steps, S, n); and {name: mean of a gate, (S,)}.
+    """
+    T = len(blocks[0])
+    steps = np.arange(-1, T - 1 - second_until(T))
+    answers, held, early, gates = [], [], [], []
+    for pairs in blocks:
+        answers.append(forward(net, pairs))
+        second = T - 1 - (pairs[::-1, :, 1] == 1).argmax(axis=0)  # (S, n)
+        at = (second + steps[:, None, None])[:, :, None]  # (steps, S, 1, n)
+        early.append(answer(net, np.take_along_axis(net.h, at, axis=0)))
+        written = np.take_along_axis(net.ig, second[None, :, None], axis=0)
+        states = np.take_along_axis(net.c, at + 1, axis=0)  # c[t + 1] is c of step t
+        ends = net.c[T - 1][None], net.c[T][None], net.h[T - 1][None]
+        held.append(np.concatenate([states, written, *ends]))
+        gates.append(gate_sums(net, pairs))
+    answers, held, early = (np.concatenate(parts, axis=-1) for parts in (answers, held, early))
+    states, written, end_of_lag, last, output = held[: len(steps)], *held[len(steps) :]
+    places = {"before_second": states[0], "kept": states[1] - written, "written": written, "at_second": states[1],
+              "end_of_lag": end_of_lag, "last": last, "output": output}  # fmt: skip
+    totals = {name: sum(sums[name] for sums in gates) for name in gates[0]}
+    return answers, places, (steps, states, early), {name: total / count for name, (total, count) in totals.items()}
 
 
 def measure(net, blocks, numbers, task):
     """What a network does, over all whole blocks of held-out sequences with marked numbers (2, S, n): {name: (S,)}.
 
-    wrong: the share of answers off by more than TOLERANCE; mean_absolute_error; *_gate_*: see gate_means.
+    wrong: the share of answers off by more than TOLERANCE; mean_absolute_error; *_gate_*: see gate_sums.
     r2_WHAT_WHERE: R^2, on sequences it was not fitted to, of the best linear read-out of WHAT from all cells: x1, x2;
     their product; interaction, (x1 - 1/2)(x2 - 1/2), the part of the product that no sum of functions of x1 and x2 has.
     WHERE: c before the second marker; what the cells keep (f c) and what is written to them (i g) at it, the two parts
@@ -478,40 +513,25 @@ def measure(net, blocks, numbers, task):
     behind the second marker, (steps, S) each, and r2_answer: the network's own read-out, its answer had the sequence
     ended there, against the target.
     """
-    T, parts, answers, early, states, fixed, written = len(blocks[0]), [], [], [], [], [], []
-    behind = np.arange(-1, T - 1 - second_until(T))  # up to the end of the lag
-    for pairs in blocks:
-        answers.append(forward(net, pairs))
-        parts.append(gate_means(net, pairs))
-        second = T - 1 - (pairs[::-1, :, 1] == 1).argmax(axis=0)  # (S, n)
-        places = behind[:, None, None, None] + 1 + second[:, None]  # c[k + 1] is c of step k
-        states.append(np.take_along_axis(net.c, places, axis=0))
-        early.append(answer(net, np.take_along_axis(net.h, places - 1, axis=0)))
-        written.append(np.take_along_axis(net.ig, second[None, :, None], axis=0)[0])
-        fixed.append(np.stack([net.c[T - 1], net.c[T], net.h[T - 1]]))
-    truth = TARGETS[task](numbers.astype(float))
-    off = np.abs(np.concatenate(answers, axis=1) - truth)
-    measures = {"wrong": (off > TOLERANCE).mean(axis=1), "mean_absolute_error": off.mean(axis=1)}
-    measures |= {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
+    answers, places, (steps, states, early), gates = observe(net, blocks)
     x1, x2 = numbers.astype(float)
-    what = dict(zip(("x1", "x2", "product", "interaction"), (x1, x2, x1 * x2, (x1 - 0.5) * (x2 - 0.5))))
-    wanted = np.stack(list(what.values()), axis=2)  # (S, n, 4)
+    truth = TARGETS[task]((x1, x2))
+    off = np.abs(answers - truth)
+    measures = {"wrong": (off > TOLERANCE).mean(axis=1), "mean_absolute_error": off.mean(axis=1)} | gates
+    wanted = {"x1": x1, "x2": x2, "product": x1 * x2, "interaction": (x1 - 0.5) * (x2 - 0.5)}
+    values = np.stack(list(wanted.values()), axis=2)  # (S, n, 4)
 
-    def read_out(read, cells):
-        return np.array([read(c.T.astype(float), w) if np.isfinite(c).all() else np.full(len(what), np.nan)
-                         for c, w in zip(cells, wanted)])  # fmt: skip
+    def read_out(read, cells):  # (S, H, n) -> (S, 4)
+        return np.array([read(c.T.astype(float), value) if np.isfinite(c).all() else np.full(len(wanted), np.nan)
+                         for c, value in zip(cells, values)])  # fmt: skip
 
-    states, fixed = np.concatenate(states, axis=3), np.concatenate(fixed, axis=3)  # (steps, S, H, n)
-    written = np.concatenate(written, axis=2)
-    wheres = {"before_second": states[0], "kept": states[1] - written, "written": written, "at_second": states[1]}
-    wheres |= dict(zip(("end_of_lag", "last", "output"), fixed))
-    for where, cells in wheres.items():
+    for where, cells in places.items():
         for kind, read in ("r2", r_squared), ("one_cell", one_cell):
-            found = read_out(read, cells)
-            measures |= {f"{kind}_{name}_{where}": found[:, k] for k, name in enumerate(what)}
-    curve = np.stack([read_out(r_squared, cells) for cells in states])  # (steps, S, 4)
-    own = 1 - np.square(np.concatenate(early, axis=2) - truth).mean(axis=2) / truth.var(axis=1)
-    return measures, {"step": behind, "r2_answer": own} | {f"r2_{w}": curve[:, :, k] for k, w in enumerate(what)}
+            measures |= {f"{kind}_{what}_{where}": found for what, found in zip(wanted, read_out(read, cells).T)}
+    curves = np.stack([read_out(r_squared, cells) for cells in states])  # (steps, S, 4)
+    behind_second = {f"r2_{what}": curves[:, :, k] for k, what in enumerate(wanted)}
+    own = 1 - np.square(early - truth).mean(axis=2) / truth.var(axis=1)
+    return measures, {"step": steps, "r2_answer": own} | behind_second
 
 
 def snapshot(net, pairs):
@@ -571,9 +591,8 @@ def train(variant, cell, options, state, save, interrupt):
     Returns what results.json has of the variant and its arrays for snapshots.npz, or None where interrupted.
     """
     S, B, history, T = len(options.seeds), options.batch, state.history, options.T_max
-    net = Network(cell, state.theta, T, B)
-    eval_net, record_net = (Network(cell, theta, T, n, backward=False)
-                            for theta, n in ((state.theta, EVAL_BLOCK), (state.theta[:1], RECORDED)))  # fmt: skip
+    net, eval_net = (Network(cell, state.theta, T, n) for n in (B, EVAL_BLOCK))
+    record_net = Network(cell, state.theta[:1], T, RECORDED, backward=False)
     blocks, numbers = held_out(options)
     truth = TARGETS[options.task](numbers)
     pairs_recorded, numbers_recorded = make_batch(stream(options.seeds[0], RECORD), [T] * RECORDED)
@@ -596,13 +615,14 @@ def train(variant, cell, options, state, save, interrupt):
             history["train_loss"].append(np.where(running, state.loss_sum / (steps or np.nan), np.nan))
             history["test_mse"].append(mse)
             slopes = (slope(answers, x[:, : options.eval_n]) for x in numbers)
-            for name, values in zip(WATCHED, (answers.std(axis=1), *slopes, *first_path(eval_net, blocks[-1]))):
+            for name, values in zip(WATCHED, (answers.std(axis=1), *slopes, *way(eval_net, blocks[0]))):
                 history[name].append(np.where(alive, values, np.nan))
             state.loss_sum[:] = 0
             for s in np.flatnonzero(running & (mse < (options.stop_at or 0))):
                 state.stopped_at[s], running[s] = state.step, False
             state.wall_clock_s = time.perf_counter() - started
-            print_progress(variant, history, "test_mse", mse < SOLVED, options.steps, S * B, state.wall_clock_s)
+            solved = mse < LEVELS[SOLVED[options.task]]
+            print_progress(variant, history, "test_mse", solved, options.steps, S * B, state.wall_clock_s)
             if not ended() and time.perf_counter() - saved >= 1:
                 save(state)
                 saved = time.perf_counter()
@@ -619,7 +639,7 @@ def train(variant, cell, options, state, save, interrupt):
         if chunk != state.step // CHUNK:
             chunk = state.step // CHUNK
             T_of = training_lengths(options, chunk)
-            pairs, marked = draw_population(options, (TRAIN, chunk), T_of)
+            pairs, marked = draw_population(options.seeds, (TRAIN, chunk), np.repeat(T_of, B))
             targets = TARGETS[options.task](marked)
         k = state.step % CHUNK
         batch = slice(k * B, (k + 1) * B)
@@ -831,7 +851,7 @@ def build_parser():
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="updates")
     add("--stop-at", type=positive_real, metavar="MSE", help="freeze a seed at the first evaluation below it")
     add("--batch", type=positive, default=32, help="sequences in a step")
-    add("--hidden", type=positive, default=8, help="cells, or hidden units")
+    add("--hidden", type=positive, default=8, help="cells")
     add("--forget-gate", action=argparse.BooleanOptionalAction, default=True, help="cells with a forget gate")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
     add("--forget-gate-bias", type=float, help="initial bias of the forget gates")
@@ -891,15 +911,15 @@ def open_output(out, resume, config, parser):
         parser.error(f"argument --resume: {error}")
 
 
-def print_summary(runs, seeds):
+def print_summary(runs, seeds, task="multiply"):
     """The table that a run ends with."""
-    print("\n      parameters   solved  test MSE: median [range]      sequences to 0.03  seconds")
+    print(f"\n      parameters   solved   test MSE: median [range]{'sequences to ' + SOLVED[task]:>21}  seconds")
     for variant, run in runs.items():
         mse = np.array([value for value in run["final"]["test_mse"] if value is not None])
-        reached = [n for n in run["sequences_to"]["0.03"] if n is not None]
+        median = np.median([math.inf if n is None else n for n in run["sequences_to"][SOLVED[task]]])
         spread = f"{np.median(mse):.1e} [{mse.min():.1e}, {mse.max():.1e}]" if mse.size else "-"
-        n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(seeds) else "-"
-        solved = f"{(mse < SOLVED).sum()}/{len(seeds)}"
+        n = f"{median:,.0f}" if median < math.inf else "-"
+        solved = f"{(mse < LEVELS[SOLVED[task]]).sum()}/{len(seeds)}"
         print(f"{variant:5}{run['trainable_parameters']:11}{solved:>9}{spread:>28}{n:>21}{run['wall_clock_s']:9.1f}")
         for seed, step in zip(seeds, run["diverged_at_step"]):
             if step is not None:
@@ -918,12 +938,12 @@ def main(argv=None):
     command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
     done = open_output(out, options.resume, config, parser)
     cell = Cell(options.hidden, options.forget_gate)
-    state = SimpleNamespace(**done["state"]) if done else initial_state(cell, options)
 
     def save(state):
         save_checkpoint(out / "checkpoint.npz", {"config": config, "state": vars(state)})
 
     with interruptible() as interrupt, np.errstate(all="ignore"):
+        state = SimpleNamespace(**done["state"]) if done else initial_state(cell, options)
         trained = train(variant, cell, options, state, save, interrupt)
     if trained is None:
         print(f"stopped after step {state.step}; to go on: {command} --resume")
@@ -935,7 +955,7 @@ def main(argv=None):
     write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **flat))
     write_json(out / "results.json", results)
     (out / "checkpoint.npz").unlink(missing_ok=True)
-    print_summary(results["runs"], options.seeds)
+    print_summary(results["runs"], options.seeds, options.task)
     where = "" if options.out == build_parser().get_default("out") else f" --run {shlex.quote(options.out)}"
     print(f"\nwrote {out / 'results.json'} and {out / 'snapshots.npz'}; to draw them:")
     print(f"python3 visualize/{EXPERIMENT}.py{where} && python3 make_gifs/{EXPERIMENT}.py{where}")
@@ -943,4 +963,9 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+    except MemoryError:
+        sys.exit("not enough memory for sizes like these")

@@ -923,4 +923,9 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+    except MemoryError:
+        sys.exit("not enough memory for sizes like these")

@@ -57,7 +57,7 @@ EXPERIMENTS = {
         bad=(("--T-min 11", "the least is 12"), ("--T-max 15", "--T-min: 20 is more than --T-max 15"),
              ("--T-min 31", "--T-min: 31 is more than --T-max 30"), ("--T-max 0", "at least 1"),
              ("--stop-at 0", "above 0"), ("--task divide", "divide"), ("--schedule step", "step"),
-             ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite")),
+             ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite"), ("--output-bias inf", "finite")),
         pictures="cell_state pred_vs_target sample_sequences training_curve",
     ),
 }  # fmt: skip

@@ -249,7 +249,7 @@ def stuck():
     )
     ticks = np.arange(0, step[-1] * batch, 50000)
     axes[0].set_yticks([*ticks, top], [*(f"{tick:,.0f}" for tick in ticks), "never"])
-    axes[0].set_title("sequences to an error below 0.03: a dot is a seed")
+    axes[0].set_title("the write-up's recipe: sequences to 0.03, by seed")
 
     first = (mse < 0.03).argmax(axis=0)
     around = np.arange(-15, 11)
@@ -271,22 +271,20 @@ def stuck():
     axes[1].xaxis.set_major_locator(plt.MaxNLocator(5))
     axes[1].legend(loc="upper left")
 
-    for recipe in RECIPE:
+    lines = {"writeup": (COLOUR["writeup"], "its recipe"), "output": ("#009E73", "… with output bias −1.1"),
+             "default": (COLOUR["default"], "our recipe")}  # fmt: skip
+    for recipe, (colour, words) in lines.items():
         results, run = study(f"recipe/{recipe}", "recipe")
         seen, path = np.array(run["history"]["step"]) * results["config"]["batch"], history(run, "path")
         low, middle, high = np.percentile(path, (10, 50, 90), axis=1)
-        axes[2].fill_between(seen, low, high, color=COLOUR[recipe], alpha=0.2, linewidth=0)
-        axes[2].plot(seen, middle, color=COLOUR[recipe])
+        axes[2].fill_between(seen, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes[2].plot(seen, middle, color=colour, label=words)
     axes[2].set(yscale="log", xlabel="training sequences")
     axes[2].set_title(f"path, {len(seeds)} seeds of each: median, 10 to 90 %")
     axes[2].xaxis.set_major_formatter("{x:,.0f}")
     axes[2].xaxis.set_major_locator(plt.MaxNLocator(5))
-    axes[2].annotate(RECIPE["default"], (seen[-1], np.median(path[-1])), xytext=(6, 0), textcoords="offset points",
-                     va="center", color=COLOUR["default"])  # fmt: skip
-    axes[2].annotate(RECIPE["writeup"], (0.98, 0.35), xycoords="axes fraction", ha="right", color=COLOUR["writeup"])
-    figure.suptitle(
-        "Stuck seeds have lost the path by which the first number reaches the answer; shut input gates keep it"
-    )
+    axes[2].legend(loc="lower right")
+    figure.suptitle("Stuck seeds: the path from the first number to the answer has closed while a constant was learned")
     figure.supxlabel("path: the product of f from the first marker to the end, times tanh'($c_T$), in the best cell",
                      fontsize=11)  # fmt: skip
     return figure
