@@ -31,7 +31,7 @@ of the loss; dz is that with respect to net inputs.
 The headline, python3 multiplication_problem.py, one seed, ends like this:
 
           parameters   solved   test MSE: median [range]    sequences to 0.03  seconds
-    lstm         361      1/1    8.3e-05 [8.3e-05, 8.3e-05]                9,600      5.5
+    lstm         361      1/1  8.3e-05 [8.3e-05, 8.3e-05]                9,600      5.5
 
 Files in --out (default: results/multiplication_problem). results.json: settings, the history of every seed, final
 values and measures (see measure and way). snapshots.npz, for the first seed, N snapshots over training of five

@@ -97,9 +97,12 @@ def save_gif(figure, moving, draw, n, fps, path):
             figure.draw_artist(artist)
         frames.append(np.array(canvas.buffer_rgba())[:, :, :3])
     plt.close(figure)
-    path.parent.mkdir(parents=True, exist_ok=True)
     duration = [1000 // fps] * (n - 1) + [2000] if n > 1 else 2000
-    imageio.v3.imwrite(path, few_colours(np.stack(frames)), duration=duration, loop=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        imageio.v3.imwrite(path, few_colours(np.stack(frames)), duration=duration, loop=0, extension=".gif")
+    except OSError as error:
+        sys.exit(f"cannot write {path}: {error.strerror}")
     print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
 
 
@@ -157,8 +160,8 @@ def main(argv=None):
     parser.add_argument("--n-frames", type=int, default=60, help="at most so many frames (default: 60)")
     options = parser.parse_args(argv)
     out = options.out or (options.run or Path()) / "viz" / f"{EXPERIMENT}.gif"
-    if options.fps < 1 or options.n_frames < 1:
-        parser.error("arguments --fps and --n-frames: at least 1")
+    if not 1 <= options.fps <= 50 or options.n_frames < 1:
+        parser.error("--fps is from 1 to 50, --n-frames at least 1")
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     run = options.run or Path("results") / EXPERIMENT
     results, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))

@@ -24,6 +24,7 @@ class Experiment:
     short: str
     variants: tuple  # that a bare run trains, in this order
     alike: tuple  # settings under which a seed must not notice the others
+    resumable: str  # more settings for runs that are killed, interrupted and resumed
     metric: str
     quick_steps: int
     writeup: str  # its command
@@ -37,6 +38,7 @@ EXPERIMENTS = {
         variants=("lstm", "rnn"),
         alike=("", "--cells lstm --forget-gate --blocks 2", "--cells lstm --dtype float64 --batch 5",
                "--cells lstm --hidden 3", "--cells lstm --steps 70", "--cells lstm --T 50 --batch 32 --steps 10"),
+        resumable="",
         metric="val_accuracy",
         quick_steps=150,
         writeup="--seed 0 --n_steps 1500 --batch 32 --hidden 4 --val_n 512 --eval_every 50 --record_hidden",
@@ -50,7 +52,8 @@ EXPERIMENTS = {
         short="--steps 30 --eval-every 10 --snapshot-every 10 --eval-n 40 --batch 8 --T-min 12 --T-max 14",
         variants=("lstm",),
         alike=("", "--no-forget-gate", "--dtype float64 --batch 5", "--hidden 3 --task add", "--steps 70",
-               "--T-max 30 --batch 32 --steps 20", "--stop-at 0.1"),
+               "--T-max 30 --batch 32 --steps 20", "--stop-at 0.1", "--hidden 1 --batch 1"),
+        resumable="--stop-at 0.075",  # at which one seed is frozen, the other not
         metric="test_mse",
         quick_steps=300,
         writeup="--seed 0 --max-iters 6000",
@@ -283,7 +286,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("name, kill_at", [(name, k + 1) for name in EXPERIMENTS
                                            for k in range(2 * len(EXPERIMENTS[name].variants))])  # fmt: skip
 def test_a_killed_run_resumes_as_if_nothing_had_been(name, tmp_path, monkeypatch, kill_at):
-    lab, resumable = lab_of(name), short(name, "--seeds", "0,1")
+    lab, resumable = lab_of(name), short(name, *EXPERIMENTS[name].resumable.split(), "--seeds", "0,1")
     clock = iter(range(10**9))
     steady = SimpleNamespace(perf_counter=lambda: next(clock))  # a checkpoint at every evaluation
     monkeypatch.setattr(lab, "time", steady)
@@ -321,7 +324,7 @@ def interrupting(lab, monkeypatch, step):
 @pytest.mark.parametrize("name, stop_after", [(name, 30 * k + step) for name in EXPERIMENTS
                          for k, _ in enumerate(EXPERIMENTS[name].variants) for step in (1, 17, 29)])  # fmt: skip
 def test_an_interrupted_run_resumes_as_if_nothing_had_been(name, tmp_path, monkeypatch, capsys, stop_after):
-    lab, resumable = lab_of(name), short(name, "--seeds", "0,1")
+    lab, resumable = lab_of(name), short(name, *EXPERIMENTS[name].resumable.split(), "--seeds", "0,1")
     assert lab.main([*resumable, "--out", str(tmp_path / "whole")]) == 0
     interrupting(lab, monkeypatch, stop_after)
     assert lab.main([*resumable, "--out", str(tmp_path / "stopped")]) == 130

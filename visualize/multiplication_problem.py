@@ -65,8 +65,11 @@ def load_run(directory, experiment, command, arrays=True):
 # shared block
 def save_picture(figure, path):
     """Write a figure as PNG and close it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Software": None})
+    except OSError as error:
+        sys.exit(f"cannot write {path}: {error.strerror}")
     plt.close(figure)
     print(path)
 
@@ -199,12 +202,11 @@ def study(name, target):
 
 
 RECIPE = {"writeup": "the write-up's recipe", "default": "our recipe"}
-BUDGET = "not within the run"
 
 
-def solved(run):
-    """Which seeds end below 0.03, (S,)."""
-    return np.array(run["final"]["test_mse"], float) < 0.03
+def solved(run, level=0.03):
+    """Which seeds end with a mean squared error below level, (S,)."""
+    return np.array(run["final"]["test_mse"], float) < level
 
 
 def reached(run):
@@ -222,71 +224,64 @@ def thirty_seeds():
         axis.plot(seen, history(run, "test_mse"), color=COLOUR[recipe], linewidth=0.8, alpha=0.6)
         axis.plot(seen, np.median(history(run, "test_mse"), axis=1), color=COLOUR[recipe], linewidth=3)
         count, n = solved(run).sum(), len(results["seeds"])
-        axis.set_title(f"{RECIPE[recipe]}: {count} of {n} seeds below 0.03")
+        axis.set_title(f"{RECIPE[recipe]}: {count} of {n} seeds end below 0.03 (thick: median)")
         axis.set(yscale="log", xlabel="training sequences")
         axis.xaxis.set_major_formatter("{x:,.0f}")
         draw_levels(axis, "multiply", words=recipe == "default")
-        said.append(f"{count}")
+        said.append(f"{count} after {seen[-1]:,.0f} sequences with {RECIPE[recipe]}")
     axes[0].set_ylabel("mean squared error, held-out")
-    figure.suptitle(f"{said[0]} of thirty seeds, and {said[1]} in half the steps (thick line: the median)")
+    figure.suptitle(f"Solved: {said[0]}, {said[1]}")
     return figure
 
 
 def stuck():
-    """Why seeds get stuck: the way from the first marked number to the answer closes."""
+    """Why seeds get stuck, and for how long: the path from the first marked number to the answer."""
     results, run = study("recipe/writeup", "recipe")
-    batch, seeds = results["config"]["batch"], results["seeds"]
+    every, batch = results["config"]["eval_every"], results["config"]["batch"]
     step, mse, path = (history(run, name) for name in ("step", "test_mse", "path"))
     figure, axes = plt.subplots(1, 3, figsize=(15, 5.2))
     after = int(np.searchsorted(step, 1000))
-    waiting = mse[: after + 1].min(axis=0) >= 0.03
-    never = np.isnan(reached(run))
+    waiting, never = mse[: after + 1].min(axis=0) >= 0.03, np.isnan(reached(run))
     top = 1.12 * step[-1] * batch
     axes[0].plot(path[after, waiting & ~never], reached(run)[waiting & ~never], "o", color=COLOUR["writeup"], alpha=0.7)
     axes[0].plot(path[after, never], np.full(never.sum(), top), "x", color="#000000")
-    axes[0].set(
-        xscale="log", xlabel=f"path after {step[after] * batch:,.0f} sequences", ylim=(0, 1.18 * step[-1] * batch)
-    )
+    axes[0].set(xscale="log", xlabel=f"path after {step[after] * batch:,.0f} sequences")
+    axes[0].set_ylim(0, 1.18 * step[-1] * batch)
     ticks = np.arange(0, step[-1] * batch, 50000)
     axes[0].set_yticks([*ticks, top], [*(f"{tick:,.0f}" for tick in ticks), "never"])
-    axes[0].set_title("the write-up's recipe: sequences to 0.03, by seed")
+    axes[0].set_title(f"sequences to 0.03, the {waiting.sum()} seeds still above it")
 
-    first = (mse < 0.03).argmax(axis=0)
-    around = np.arange(-15, 11)
+    first, around = (mse < 0.03).argmax(axis=0), np.arange(-15, 11)
     late = np.flatnonzero((first + around[0] >= 0) & (first + around[-1] < len(step)) & ~never)
     moments = first[late] + around[:, None]
-    for name, colour, words in (
-        ("path", COLOUR["writeup"], "path"),
-        ("answer_std", "#000000", "spread of answers (sd)"),
-    ):
-        values = history(run, name)[moments, late]
-        low, middle, high = np.percentile(values, (25, 50, 75), axis=1)
-        axes[1].fill_between(
-            around * results["config"]["eval_every"] * batch, low, high, color=colour, alpha=0.15, linewidth=0
-        )
-        axes[1].plot(around * results["config"]["eval_every"] * batch, middle, color=colour, label=words)
+    for name, colour, words in (("path", COLOUR["writeup"], "path"), ("sensitivity_1", "#000000", "|dy/dx$_1$|")):
+        low, middle, high = np.percentile(history(run, name)[moments, late], (25, 50, 75), axis=1)
+        axes[1].fill_between(around * every * batch, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes[1].plot(around * every * batch, middle, color=colour, label=words)
     axes[1].set(yscale="log", xlabel="training sequences, from the first error below 0.03")
     axes[1].set_title(f"{len(late)} seeds that leave late: median, quartiles")
-    axes[1].xaxis.set_major_formatter("{x:,.0f}")
-    axes[1].xaxis.set_major_locator(plt.MaxNLocator(5))
     axes[1].legend(loc="upper left")
 
-    lines = {"writeup": (COLOUR["writeup"], "its recipe"), "output": ("#009E73", "… with output bias −1.1"),
+    lines = {"writeup": (COLOUR["writeup"], "the write-up's recipe"), "output": ("#009E73", "… with output bias −1.1"),
              "default": (COLOUR["default"], "our recipe")}  # fmt: skip
     for recipe, (colour, words) in lines.items():
         results, run = study(f"recipe/{recipe}", "recipe")
-        seen, path = np.array(run["history"]["step"]) * results["config"]["batch"], history(run, "path")
-        low, middle, high = np.percentile(path, (10, 50, 90), axis=1)
-        axes[2].fill_between(seen, low, high, color=colour, alpha=0.2, linewidth=0)
-        axes[2].plot(seen, middle, color=colour, label=words)
-    axes[2].set(yscale="log", xlabel="training sequences")
-    axes[2].set_title(f"path, {len(seeds)} seeds of each: median, 10 to 90 %")
-    axes[2].xaxis.set_major_formatter("{x:,.0f}")
-    axes[2].xaxis.set_major_locator(plt.MaxNLocator(5))
+        seen = np.array(run["history"]["step"]) * results["config"]["batch"]
+        low, middle, high = np.percentile(history(run, "slack"), (10, 50, 90), axis=1)
+        shown = seen <= 64000
+        axes[2].fill_between(seen[shown], low[shown], high[shown], color=colour, alpha=0.2, linewidth=0)
+        axes[2].plot(seen[shown], middle[shown], color=colour, label=words)
+    axes[2].set(xlabel="training sequences", ylim=(0, 1.02))
+    axes[2].set_title(f"slack, {len(results['seeds'])} seeds of each: median, 10 to 90 %")
     axes[2].legend(loc="lower right")
-    figure.suptitle("Stuck seeds: the path from the first number to the answer has closed while a constant was learned")
-    figure.supxlabel("path: the product of f from the first marker to the end, times tanh'($c_T$), in the best cell",
-                     fontsize=11)  # fmt: skip
+    for axis in axes[1:]:
+        axis.xaxis.set_major_formatter("{x:,.0f}")
+        axis.xaxis.set_major_locator(plt.MaxNLocator(5))
+    figure.suptitle(
+        "The write-up's recipe: cells fill up at once, the path closes, and seeds wait until it opens again"
+    )
+    figure.supxlabel("slack: the slope tanh'($c_T$), mean over cells;  path: that times the product of f from the first "
+                     "marker to the end, in the best cell", fontsize=11)  # fmt: skip
     return figure
 
 
@@ -298,9 +293,10 @@ def registers():
              "interaction": "$(x_1 - 1/2)(x_2 - 1/2)$",
              "answer": "the target, by the network's own read-out"}  # fmt: skip
     figure, axes = plt.subplots(1, 2, figsize=(13, 5.4), sharex=True, sharey=True)
+    said = []
     for axis, name, what in (axes[0], "thirty_seeds/default", "multiply"), (axes[1], "ablations/add", "add"):
         _, run = study(name, name.split("/")[0].removeprefix("thirty_"))
-        ok, behind = solved(run), run["behind_second"]
+        ok, behind = solved(run, 0.001), run["behind_second"]
         for k, (target, colour) in enumerate(colours.items()):
             values = np.array(behind[f"r2_{target}"], float)[:, ok]
             low, middle, high = np.percentile(values, (10, 50, 90), axis=1)
@@ -313,11 +309,11 @@ def registers():
         axis.set(xlabel="steps after the second marker", ylim=(-0.3, 1.03))
         axis.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
         axis.set_title(f"{ok.sum()} networks that {what}: median, 10 to 90 %")
+        said.append(np.median(np.array(behind["r2_product"], float)[behind["step"].index(5), ok]))
     axes[0].set_ylabel("$R^2$, held-out")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    figure.suptitle(
-        "The product can be read from the cells as soon as both numbers are there, also in networks that add"
-    )
+    figure.suptitle(f"The product, read from the cells five steps after: $R^2$ {said[0]:.2f} where it is wanted, "
+                    f"{said[1]:.2f} where the sum is")  # fmt: skip
     return figure
 
 
@@ -345,7 +341,10 @@ def lag():
     axes[1].set_title("sequences to an error below 0.03 (those that get there)")
     axes[1].yaxis.set_major_formatter("{x:,.0f}")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle("lag")
+    longest, ours = max(lengths["default"]), study(f"lag/default-{max(lengths['default'])}", "lag")[1]
+    figure.suptitle(
+        f"Our recipe, up to {longest:,} steps: there {solved(ours).sum()} of {len(solved(ours))} seeds end below 0.03"
+    )
     return figure
 
 

@@ -55,8 +55,11 @@ def load_run(directory, experiment, command, arrays=True):
 # shared block
 def save_picture(figure, path):
     """Write a figure as PNG and close it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Software": None})
+    except OSError as error:
+        sys.exit(f"cannot write {path}: {error.strerror}")
     plt.close(figure)
     print(path)
 
