@@ -224,13 +224,13 @@ def thirty_seeds():
         axis.plot(seen, history(run, "test_mse"), color=COLOUR[recipe], linewidth=0.8, alpha=0.6)
         axis.plot(seen, np.median(history(run, "test_mse"), axis=1), color=COLOUR[recipe], linewidth=3)
         count, n = solved(run).sum(), len(results["seeds"])
-        axis.set_title(f"{RECIPE[recipe]}: {count} of {n} seeds end below 0.03 (thick: median)")
+        axis.set_title(f"{RECIPE[recipe]}: {count} end below 0.03 (thick: median)")
         axis.set(yscale="log", xlabel="training sequences")
         axis.xaxis.set_major_formatter("{x:,.0f}")
         draw_levels(axis, "multiply", words=recipe == "default")
-        said.append(f"{count} after {seen[-1]:,.0f} sequences with {RECIPE[recipe]}")
+        said.append(f"{count} of {n} seeds after {seen[-1]:,.0f} sequences")
     axes[0].set_ylabel("mean squared error, held-out")
-    figure.suptitle(f"Solved: {said[0]}, {said[1]}")
+    figure.suptitle("; ".join(said))
     return figure
 
 

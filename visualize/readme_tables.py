@@ -319,8 +319,8 @@ def product_stuck():
     columns = {
         "the write-up's at the start": ("writeup", 0, everyone),
         "after 6,400 sequences": ("writeup", early, everyone),
-        "after 32,000: never below 0.03": ("writeup", at, never),
-        "after 32,000: below it later": ("writeup", at, later),
+        "after 32,000: those never below 0.03": ("writeup", at, never),
+        "after 32,000: those below it later": ("writeup", at, later),
         "… at their first error below it": ("writeup", first[later], later),
         "with output bias −1.1, after 6,400": ("output", early, everyone),
         "our recipe, after 6,400": ("default", early, everyone),
@@ -334,14 +334,15 @@ def product_stuck():
         cells = (watched[name][metric][step, seeds] for name, step, seeds in columns.values())
         rows.append([words, *(spread(values.tolist(), ".2g") for values in cells)])
 
-    def correlation(step):
-        """Spearman's, with its 95 % interval by Fisher's transform, of the seeds that are still above 0.03."""
-        path, wait = (ranks(values[first > step]) for values in (ours["path"][step], first))
-        z, spread_z = np.arctanh(np.corrcoef(path, wait)[0, 1]), 1.96 * 1.03 / np.sqrt(len(wait) - 3)
-        return "{:.2f} [{:.2f}–{:.2f}], {} seeds".format(*np.tanh([z, z - spread_z, z + spread_z]), len(wait))
+    def correlation(metric, step):
+        """Spearman's, with its 95 % interval by Fisher's transform, over the seeds that are still above 0.03."""
+        value, wait = (ranks(values[first > step]) for values in (ours[metric][step], first))
+        z, half = np.arctanh(np.corrcoef(value, wait)[0, 1]), 1.96 * 1.03 / np.sqrt(len(wait) - 3)
+        return "{:.2f} [{:.2f}–{:.2f}]".format(*np.tanh([z, z - half, z + half])).replace("-", "−")
 
-    words = "rank correlation of the path with the sequences to 0.03, of seeds still above it"
-    rows.append([words, correlation(0), correlation(early), correlation(at), *[""] * 4])
+    for metric in "slack", "survival", "path":
+        cells = (correlation(metric, step) for step in (0, early, at))
+        rows.append([f"rank correlation of {metric} with the sequences to 0.03", *cells, *[""] * 4])
     return table(*rows)
 
 
