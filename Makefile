@@ -1,6 +1,6 @@
 # make          the headline run of every experiment, and every picture
 # make test     the tests
-# make studies  the runs behind the tables of the README (two hours on one core); each has a target of its own
+# make studies  the runs behind the tables of the README (some four hours on one core); each has a target of its own
 # make clean    remove what the above have left, but not results/ and viz/
 
 PYTHON ?= python3

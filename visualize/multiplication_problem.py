@@ -27,7 +27,7 @@ COLOUR = {"default": "#0072B2", "writeup": "#CC79A7", "add": "#E69F00"}
 MARKER_COLOUR = ("#009E73", "#D55E00")  # of the first and of the second marked number
 GATE_COLOUR = {"i": "#E69F00", "f": "#0072B2", "o": "#CC79A7"}
 GATE = {"i": "input gate", "f": "forget gate", "o": "output gate"}
-SIGN = {"multiply": "×", "add": "+"}
+SOLVED = {"multiply": "0.03", "add": "1/144"}  # mean squared error that counts as solved
 # Mean squared errors of the best answer that knows so much, for x1, x2 from U[0, 1]: variances, and for the product
 # 1/36 = E[x^2] / 12, 1/144 = Var[(x1 - 1/2)(x2 - 1/2)], 1/540 = E[Var(x1 x2 | x1 + x2)].
 LEVELS = {
@@ -123,9 +123,10 @@ def training_curve(results, _):
     axis.set(yscale="log", xlabel="training sequences", ylabel="mean squared error")
     axis.xaxis.set_major_formatter("{x:,.0f}")
     figure.legend(loc="outside lower center", ncols=2)
-    final, reached = run["final"]["test_mse"][0], run["sequences_to"]["0.03"][0]
+    level = SOLVED[config["task"]]
+    final, reached = run["final"]["test_mse"][0], run["sequences_to"][level][0]
     said = "the run diverged" if final is None else f"it ends at {final:.1e}"
-    after = "" if reached is None else f"; below 0.03 after {reached:,} sequences"
+    after = "" if reached is None else f"; below {level} after {reached:,} sequences"
     figure.suptitle(f"LSTM, seed {results['seeds'][0]}: {said}{after}")
     return figure
 
@@ -271,9 +272,9 @@ def stuck():
         shown = seen <= 64000
         axes[2].fill_between(seen[shown], low[shown], high[shown], color=colour, alpha=0.2, linewidth=0)
         axes[2].plot(seen[shown], middle[shown], color=colour, label=words)
-    axes[2].set(xlabel="training sequences", ylim=(0, 1.02))
+    axes[2].set(xlabel="training sequences", ylim=(0, 1.4), yticks=np.linspace(0, 1, 6))
     axes[2].set_title(f"slack, {len(results['seeds'])} seeds of each: median, 10 to 90 %")
-    axes[2].legend(loc="lower right")
+    axes[2].legend(loc="upper right")
     for axis in axes[1:]:
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.xaxis.set_major_locator(plt.MaxNLocator(5))
