@@ -326,7 +326,7 @@ def product_stuck():
         "our recipe, after 6,400": ("default", early, everyone),
     }
     names = {"test_mse": "mean squared error", "answer_std": "spread of answers (standard deviation)",
-             "sensitivity_1": "mean of |dy/dx₁|", "sensitivity_2": "mean of |dy/dx₂|",
+             "sensitivity_1": "mean size of dy/dx₁", "sensitivity_2": "mean size of dy/dx₂",
              "slack": "slack: tanh′(c) at the end, all cells", "survival": "survival: product of f, best cell",
              "path": "path: both, in the best cell"}  # fmt: skip
     rows = [["", *columns], ["seeds", *(len(seeds) for _, _, seeds in columns.values())]]
