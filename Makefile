@@ -129,6 +129,7 @@ multiplication_problem-lag: $(VENV)/installed
 	$(PRODUCT) --seeds 0-29 --T-min 134 --T-max 200 $(PRODUCT_OUT)/lag/default-200
 	$(PRODUCT) --seeds 0-9 --T-min 334 --T-max 500 $(PRODUCT_OUT)/lag/default-500
 	$(PRODUCT) --seeds 0-9 --T-min 667 --T-max 1000 $(PRODUCT_OUT)/lag/default-1000
+	$(PRODUCT) --seeds 0-9 --T-min 667 --T-max 1000 --input-gate-bias -8 --forget-gate-bias 8 $(PRODUCT_OUT)/lag/biases-1000
 	$(PRODUCT) --seeds 0-29 --T-min 40 --T-max 60 --recipe writeup $(PRODUCT_OUT)/lag/writeup-60
 	$(PRODUCT) --seeds 0-29 --T-min 67 --T-max 100 --recipe writeup $(PRODUCT_OUT)/lag/writeup-100
 	$(PRODUCT) --seeds 0-29 --T-min 134 --T-max 200 --recipe writeup $(PRODUCT_OUT)/lag/writeup-200
