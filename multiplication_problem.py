@@ -33,9 +33,9 @@ The headline, python3 multiplication_problem.py, one seed, ends like this:
           parameters   solved   test MSE: median [range]    sequences to 0.03  seconds
     lstm         361      1/1  8.3e-05 [8.3e-05, 8.3e-05]                9,600      5.5
 
-Files in --out (default: results/multiplication_problem). results.json: settings, the history of every seed, final
-values and measures (see measure and way). snapshots.npz, for the first seed, N snapshots over training of five
-recorded sequences, under lstm/:
+Files in --out (default: results/multiplication_problem). results.json: settings, the history of every seed (see
+path_and_sensitivity), final values and measures (see measure). snapshots.npz, for the first seed, N snapshots over
+training of five recorded sequences, under lstm/:
 
     step (N,)   x (T, 2, 5) numbers and markers   y (5,) targets   answer (N, 5)
     h, c, and the gates o, i, [f], each (N, T, H, 5)
@@ -416,7 +416,7 @@ def evaluate(net, blocks):
     return np.concatenate([forward(net, pairs) for pairs in blocks], axis=1)
 
 
-def way(net, pairs):
+def path_and_sensitivity(net, pairs):
     """How the first marked number gets to the answer, and how far: five means over pairs (T, S, 2, n), (S,) each.
 
     survival: the product of f over the steps behind the first marker, in the cell where it is largest; slack: the slope
@@ -615,7 +615,8 @@ def train(variant, cell, options, state, save, interrupt):
             history["train_loss"].append(np.where(running, state.loss_sum / (steps or np.nan), np.nan))
             history["test_mse"].append(mse)
             slopes = (slope(answers, x[:, : options.eval_n]) for x in numbers)
-            for name, values in zip(WATCHED, (answers.std(axis=1), *slopes, *way(eval_net, blocks[0]))):
+            watched = answers.std(axis=1), *slopes, *path_and_sensitivity(eval_net, blocks[0])
+            for name, values in zip(WATCHED, watched):
                 history[name].append(np.where(alive, values, np.nan))
             state.loss_sum[:] = 0
             for s in np.flatnonzero(running & (mse < (options.stop_at or 0))):
