@@ -98,9 +98,10 @@ def save_gif(figure, moving, draw, n, fps, path):
         frames.append(np.array(canvas.buffer_rgba())[:, :, :3])
     plt.close(figure)
     duration = [1000 // fps] * (n - 1) + [2000] if n > 1 else 2000
+    gif = imageio.v3.imwrite("<bytes>", few_colours(np.stack(frames)), extension=".gif", duration=duration, loop=0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        imageio.v3.imwrite(path, few_colours(np.stack(frames)), duration=duration, loop=0, extension=".gif")
+        path.write_bytes(gif)
     except OSError as error:
         sys.exit(f"cannot write {path}: {error.strerror}")
     print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")

@@ -499,3 +499,13 @@ def test_renderers_name_what_is_missing_or_damaged(name, folder, quick, tmp_path
 def test_a_renderer_without_its_input_ends_with_status_1(name, call, tmp_path):
     done = call(f"make_gifs/{name}.py", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "") and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("folder, within", [("visualize", "file"), ("make_gifs", "file/x.gif"), ("make_gifs", "")])
+@every_experiment
+def test_renderers_say_where_they_cannot_write(name, folder, within, quick, tmp_path):
+    (tmp_path / "file").write_text("")
+    run, out = str(quick(f"{name}.py") / "run"), str(tmp_path / within)
+    few = ["--n-frames", "1"] if folder == "make_gifs" else []
+    with pytest.raises(SystemExit, match="^cannot write "):
+        load(f"{folder}/{name}.py").main(["--run", run, "--out", out, *few])
