@@ -352,8 +352,8 @@ def lag():
         for T in lengths["default"]
     }
     holds, longest = max(T for T, ends in ours.items() if ends.all()), max(ours)
-    figure.suptitle(f"Our recipe: every seed ends below 0.03 up to {holds} steps, {ours[longest].sum()} of "
-                    f"{len(ours[longest])} at {longest:,}; with biases of −8 and 8 {solved(wider).sum()}")  # fmt: skip
+    figure.suptitle(f"Our recipe: every seed ends below 0.03 up to {holds} steps; at {longest:,} {ours[longest].sum()} of "
+                    f"{len(ours[longest])}, with biases of −8 and 8 {solved(wider).sum()} of {len(solved(wider))}")  # fmt: skip
     return figure
 
 
