@@ -334,15 +334,22 @@ def product_stuck():
         cells = (watched[name][metric][step, seeds] for name, step, seeds in columns.values())
         rows.append([words, *(spread(values.tolist(), ".2g") for values in cells)])
 
-    def correlation(metric, step):
+    others = [product(f"thirty_seeds/{name}")[1]["history"] for name in ("writeup", "writeup-fresh")]
+    others = {metric: np.concatenate([np.array(history[metric], float) for history in others], axis=1)
+              for metric in (*names, "test_mse")}  # fmt: skip
+
+    def correlation(watched, metric, step):
         """Spearman's, with its 95 % interval by Fisher's transform, over the seeds that are still above 0.03."""
-        value, wait = (ranks(values[first > step]) for values in (ours[metric][step], first))
+        below = watched["test_mse"] < 0.03
+        first = np.where(below.any(axis=0), below.argmax(axis=0), len(below))
+        value, wait = (ranks(values[first > step]) for values in (watched[metric][step], first))
         z, half = np.arctanh(np.corrcoef(value, wait)[0, 1]), 1.96 * 1.03 / np.sqrt(len(wait) - 3)
         return "{:.2f} [{:.2f}–{:.2f}]".format(*np.tanh([z, z - half, z + half])).replace("-", "−")
 
     for metric in "slack", "survival", "path":
-        cells = (correlation(metric, step) for step in (0, early, at))
-        rows.append([f"rank correlation of {metric} with the sequences to 0.03", *cells, *[""] * 4])
+        for words, seeds in ("", ours), (", seeds 0–59", others):
+            cells = (correlation(seeds, metric, step) for step in (0, early, at))
+            rows.append([f"rank correlation of {metric} with the sequences to 0.03{words}", *cells, *[""] * 4])
     return table(*rows)
 
 
