@@ -381,15 +381,15 @@ def gradient_check():
     pairs, numbers = make_batch(stream(2, TRAIN), np.full(B, T))
     for variant, cell in {"lstm": Cell(4), "lstm, no forget gate": Cell(4, forget_gate=False)}.items():
         for task, target in TARGETS.items():
-            answer = target(numbers.astype(float))[None]
+            right = target(numbers.astype(float))[None]
 
             def loss(population):
                 net = Network(cell, population, T, B, backward=False)
-                return squared_error(forward(net, pairs[:, None]), answer)[0].sum(axis=1)
+                return squared_error(forward(net, pairs[:, None]), right)[0].sum(axis=1)
 
             theta = 0.5 * stream(2, INIT).standard_normal((1, cell.P))
             net = Network(cell, theta, T, B)
-            for wanted in 1 - answer, answer:  # the first leaves traces that the second pass must not heed
+            for wanted in 1 - right, right:  # the first leaves traces that the second pass must not heed
                 _, dz_out = squared_error(forward(net, pairs[:, None]), wanted)
                 backward(net, T, dz_out)
             numerical = numerical_gradient(loss, theta[0])
@@ -435,7 +435,7 @@ def path_and_sensitivity(net, pairs):
     backward(net, T, y * (1 - y))
     first, second = marker.argmax(axis=0), T - 1 - marker[::-1].argmax(axis=0)
     dz = np.take_along_axis(net.dz, np.stack([first, second])[:, :, None], axis=0)  # (2, S, R, n)
-    by_x = np.abs(net.p.W[:, None, :, H].transpose(1, 0, 2)[:, :, None] @ dz)[:, :, 0]  # (2, S, n)
+    by_x = np.abs(net.p.W[None, :, None, :, H] @ dz)[:, :, 0]  # (2, S, n)
     return (kept.mean(axis=2).max(axis=1), slack.mean(axis=(1, 2)), (kept * slack).mean(axis=2).max(axis=1),
             *by_x.mean(axis=2))  # fmt: skip
 

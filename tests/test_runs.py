@@ -203,17 +203,15 @@ def test_adam_and_clipping_follow_their_papers():
 @every_experiment
 def test_an_update_that_is_not_finite_is_not_made(name, tmp_path):
     one_step = "--steps", 1, "--eval-every", 1, "--snapshot-every", 1
-    lab = lab_of(name)
     results, thetas = run(name, tmp_path, *one_step, "--lr", "1e39")
-    start = np.load(tmp_path / "snapshots.npz")
+    recorded = np.load(tmp_path / "snapshots.npz")
     for variant in EXPERIMENTS[name].variants:
         found = results["runs"][variant]
         assert found["diverged_at_step"] == [1] and found["final"][EXPERIMENTS[name].metric] == [None]
         assert all(values == [None] for values in found["measures"].values())
         assert np.isfinite(thetas[variant]).all()
-        for array in (start[key] for key in start if key.startswith(f"{variant}/") and key.endswith("/h")):
-            assert (array == array[:1]).all(), "the network is what it was"
-    assert lab.main(["--gradcheck"]) == 0
+        h = recorded[f"{variant}/h"]
+        assert len(h) == 2 and (h[0] == h[1]).all() and (h != 0).any(), "the network is what it was"
 
 
 @every_experiment

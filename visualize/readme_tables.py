@@ -451,7 +451,7 @@ def product_registers():
         row("forget gate between the first marker and the end, mean over cells", "forget_gate_between"),
         row("… at the markers", "forget_gate_at_markers"),
         row("input gate at the markers, mean over cells", "input_gate_at_markers", ".3f"),
-        row("… at all other numbers", "input_gate_at_distractors", ".3f"),
+        row("… at distractors, numbers without a marker", "input_gate_at_distractors", ".3f"),
     ]
     return table(*rows)
 
