@@ -8,7 +8,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: all test pictures studies clean
-all: temporal_order_3bit multiplication_problem
+all: temporal_order_3bit multiplication_problem timing_counting_spikes
 
 # ---------------------------------------------------------------------------------------------- environments
 
@@ -35,6 +35,14 @@ clean:
 .PHONY: temporal_order_3bit multiplication_problem
 temporal_order_3bit multiplication_problem: $(VENV)/installed
 	$(RUN) $@.py
+	$(RUN) visualize/$@.py
+	$(RUN) make_gifs/$@.py
+
+.PHONY: timing_counting_spikes
+timing_counting_spikes: $(VENV)/installed
+	$(RUN) $@.py
+	$(RUN) $@.py --task gts --period 20 --out results/$@/gts
+	$(RUN) $@.py --task pfg --period 25 --wave triangle --out results/$@/pfg
 	$(RUN) visualize/$@.py
 	$(RUN) make_gifs/$@.py
 
@@ -133,3 +141,59 @@ multiplication_problem-lag: $(VENV)/installed
 	$(PRODUCT) --seeds 0-29 --T-min 40 --T-max 60 --recipe writeup $(PRODUCT_OUT)/lag/writeup-60
 	$(PRODUCT) --seeds 0-29 --T-min 67 --T-max 100 --recipe writeup $(PRODUCT_OUT)/lag/writeup-100
 	$(PRODUCT) --seeds 0-29 --T-min 134 --T-max 200 --recipe writeup $(PRODUCT_OUT)/lag/writeup-200
+
+# ----------------------------------------------------------------------------------------------------- timing
+
+.PHONY: $(addprefix timing_counting_spikes-,seeds recipe basin ablations length generate)
+studies: $(addprefix timing_counting_spikes-,seeds recipe basin ablations length generate)
+
+TIMING := $(RUN) timing_counting_spikes.py --resume
+TIMING_OUT := --out results/timing_counting_spikes
+
+timing_counting_spikes-seeds: $(VENV)/installed
+	$(TIMING) --seeds 0-29 $(TIMING_OUT)/thirty_seeds/default
+	$(TIMING) --seeds 0-29 --recipe writeup $(TIMING_OUT)/thirty_seeds/writeup
+	$(TIMING) --seeds 30-59 $(TIMING_OUT)/thirty_seeds/default-fresh
+	$(TIMING) --seeds 30-59 --recipe writeup $(TIMING_OUT)/thirty_seeds/writeup-fresh
+
+# From the write-up's recipe to ours, on the seeds that ours was chosen on; then on others.
+timing_counting_spikes-recipe: $(VENV)/installed
+	$(TIMING) --seeds 100-129 --recipe writeup $(TIMING_OUT)/recipe/writeup
+	$(TIMING) --seeds 100-129 --recipe writeup --schedule cosine $(TIMING_OUT)/recipe/cosine
+	$(TIMING) --seeds 100-129 --recipe writeup --schedule cosine --clip 0.3 $(TIMING_OUT)/recipe/clip
+	$(TIMING) --seeds 100-129 --recipe writeup --schedule cosine --clip 0.3 --forget-gate-bias 4 $(TIMING_OUT)/recipe/forget
+	$(TIMING) --seeds 100-129 --steps 3000 --lr 0.005 $(TIMING_OUT)/recipe/biases
+	$(TIMING) --seeds 100-129 $(TIMING_OUT)/recipe/default
+	$(TIMING) --seeds 1000-1099 --eval-every 500 $(TIMING_OUT)/recipe/default-fresh
+
+# Is it the rate or the initial weights? Other rates; and, for the same initial weights, other training sequences.
+timing_counting_spikes-basin: $(VENV)/installed
+	$(TIMING) --seeds 0-29 --recipe writeup --peep --schedule constant $(TIMING_OUT)/basin/constant
+	$(TIMING) --seeds 0-29 --recipe writeup --peep --schedule cosine $(TIMING_OUT)/basin/cosine
+	$(TIMING) --seeds 0-29 --recipe writeup --peep --steps 6000 --halve-every 3000 $(TIMING_OUT)/basin/longer
+	$(TIMING) --seeds 0-29 --recipe writeup --peep --draw 1 $(TIMING_OUT)/basin/draw-1
+	$(TIMING) --seeds 0-29 --recipe writeup --peep --draw 2 $(TIMING_OUT)/basin/draw-2
+	$(TIMING) --seeds 0-29 --recipe writeup --peep --draw 3 $(TIMING_OUT)/basin/draw-3
+
+timing_counting_spikes-ablations: $(VENV)/installed
+	$(TIMING) --seeds 0-29 --no-forget-gate $(TIMING_OUT)/ablations/no-forget-gate
+	$(TIMING) --seeds 0-29 --no-forget-gate --recipe writeup $(TIMING_OUT)/ablations/no-forget-gate-writeup
+	$(TIMING) --seeds 0-29 --peep --peephole-std 0 $(TIMING_OUT)/ablations/zero-peepholes
+	$(TIMING) --seeds 0-29 --peep --peephole-std 0 --recipe writeup $(TIMING_OUT)/ablations/zero-peepholes-writeup
+
+timing_counting_spikes-length: $(VENV)/installed
+	$(TIMING) --seeds 0-29 --T 300 --D-min 60 --D-max 120 --steps 3000 $(TIMING_OUT)/length/300
+	$(TIMING) --seeds 0-14 --T 600 --D-min 120 --D-max 240 --steps 6000 --eval-every 500 $(TIMING_OUT)/length/600
+
+timing_counting_spikes-generate: $(VENV)/installed
+	$(TIMING) --seeds 0-9 --task gts --period 10 $(TIMING_OUT)/generate/gts-10
+	$(TIMING) --seeds 0-9 --task gts --period 20 $(TIMING_OUT)/generate/gts-20
+	$(TIMING) --seeds 0-9 --task gts --period 30 $(TIMING_OUT)/generate/gts-30
+	$(TIMING) --seeds 0-9 --task gts --period 50 $(TIMING_OUT)/generate/gts-50
+	$(TIMING) --seeds 0-9 --task gts --periods 10,15,20 $(TIMING_OUT)/generate/gts-10-15-20
+	$(TIMING) --seeds 0-9 --task pfg --wave cos --period 10 $(TIMING_OUT)/generate/cos-10
+	$(TIMING) --seeds 0-9 --task pfg --wave cos --period 25 $(TIMING_OUT)/generate/cos-25
+	$(TIMING) --seeds 0-9 --task pfg --wave triangle --period 10 $(TIMING_OUT)/generate/triangle-10
+	$(TIMING) --seeds 0-9 --task pfg --wave triangle --period 25 $(TIMING_OUT)/generate/triangle-25
+	$(TIMING) --seeds 0-9 --task pfg --wave rectangle --period 10 $(TIMING_OUT)/generate/rectangle-10
+	$(TIMING) --seeds 0-9 --task pfg --wave rectangle --period 25 $(TIMING_OUT)/generate/rectangle-25

@@ -30,6 +30,8 @@ class Experiment:
     writeup: str  # its command
     bad: tuple  # (arguments, words of the error)
     pictures: str
+    writeup_sets: tuple = ("steps",)  # options that it sets to something else than a bare run
+    writeup_rates: tuple = (1, 1)  # of its recipe, at the first and at the last step, over --lr
 
 
 EXPERIMENTS = {
@@ -62,6 +64,27 @@ EXPERIMENTS = {
              ("--stop-at 0", "above 0"), ("--task divide", "divide"), ("--schedule step", "step"),
              ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite"), ("--output-bias inf", "finite")),
         pictures="cell_state pred_vs_target sample_sequences training_curve",
+    ),
+    "timing_counting_spikes": Experiment(
+        short="--steps 30 --eval-every 10 --snapshot-every 10 --eval-n 40 --batch 8 --T 24 --D-min 3 --D-max 10",
+        variants=("peephole", "vanilla"),
+        alike=("", "--peep --no-forget-gate", "--no-peep --dtype float64 --batch 5", "--peep --hidden 3 --draw 2",
+               "--task gts --periods 5,7", "--task pfg --period 6 --no-peep", "--peep --steps 70",
+               "--peep --T 150 --D-min 30 --D-max 60 --batch 32 --steps 10"),
+        resumable="",
+        metric="solve_rate",
+        quick_steps=200,
+        writeup="--seed 4 --peep --T 150 --D-min 30 --D-max 60 --hidden 8 --iters 3000 --batch 32 --lr 5e-3",
+        bad=(("--T 120", "the least is 2 * D_max + 1 = 121"), ("--D-max 75", "the least is 2 * D_max + 1 = 151"),
+             ("--D-min 61", "--D-min: 61 is more than --D-max 60"), ("--D-min 0", "at least 1"), ("--T 0", "at least 1"),
+             ("--task gts --period 1", "2 steps or more"), ("--task gts --periods 5,7,5", "named once"),
+             ("--task pfg --period 150", "--periods: 150 is not less than the 150 steps"), ("--periods 5,x", "at least 1"),
+             ("--task count", "count"), ("--wave sine", "sine"), ("--schedule step", "step"), ("--clip 0", "above 0"),
+             ("--halve-every 0", "at least 1"), ("--peephole-std=-0.1", "at least 0"), ("--peephole-std nan", "at least 0"),
+             ("--draw=-1", "at least 1"), ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite")),
+        pictures="cell_state clock peephole_weights sample_predictions training_curves weights",
+        writeup_sets=("seeds", "peep", "steps", "lr"),
+        writeup_rates=(1, 0.5),
     ),
 }  # fmt: skip
 BAD = (
@@ -138,12 +161,13 @@ def broken_sources(name):
     """Sources of a script, each without one of the calls that make up backward: (which, source)."""
     source = (ROOT / f"{name}.py").read_text()
     lines = source.splitlines()
-    function = next(node for node in ast.parse(source).body if getattr(node, "name", "") == "backward")
-    for node in ast.walk(function):
+    functions = [node for node in ast.parse(source).body if getattr(node, "name", "") in ("backward", "derivatives")]
+    for function, node in ((function, node) for function in functions for node in ast.walk(function)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             changed = [*lines[: node.lineno - 1], " " * node.col_offset + "pass", *lines[node.end_lineno :]]
             line = lines[node.lineno - 1].strip()
-            yield f"{name} without line {node.lineno - function.lineno}: {line}", "\n".join(changed)
+            place = f"{function.name}, line {node.lineno - function.lineno}"
+            yield f"{name} without {place}: {line}", "\n".join(changed)
 
 
 BROKEN = [(name, *broken) for name in EXPERIMENTS for broken in broken_sources(name)]
@@ -418,9 +442,9 @@ def test_the_commands_of_the_writeup_and_all_spellings_parse(name):
 
     words = EXPERIMENTS[name].writeup.split()
     options, bare = options_of(*words), options_of()
-    changed = {option for option in bare if options[option] != bare[option]}
-    assert changed <= {"steps", "record_hidden"}, "the write-up's command is the headline run, or one of other length"
-    assert options["seeds"] == [0] and str(options["steps"]) in words
+    changed = {option for option in bare if options[option] != bare[option]} - {"record_hidden"}
+    assert changed <= set(EXPERIMENTS[name].writeup_sets)
+    assert str(options["seeds"][0]) in words and str(options["steps"]) in words
     for alias in "--n-steps", "--n_steps", "--max-iters", "--iters":
         assert options_of(alias, 70, "--eval-every", 7, "--snapshot-every", 7)["steps"] == 70
     for alias in "--eval-n", "--eval_n", "--val-n", "--val_n":
@@ -440,7 +464,8 @@ def test_recipes_and_overrides(name):
         assert settings.items() <= vars(options_of("--recipe", recipe)).items()
         assert vars(options_of("--recipe", recipe, "--lr", 0.5)) == vars(options_of("--recipe", recipe)) | {"lr": 0.5}
     writeup = options_of("--recipe", "writeup", "--lr", "0.5")
-    assert [lab.learning_rate(writeup, step) for step in (0, writeup.steps - 1)] == [0.5, 0.5]
+    rates = [lab.learning_rate(writeup, step) / 0.5 for step in (0, writeup.steps - 1)]
+    assert rates == list(EXPERIMENTS[name].writeup_rates)
     ours = options_of("--lr", "0.5", "--steps", "100")
     assert [round(lab.learning_rate(ours, step), 12) for step in (0, 50, 100)] == [0.5, 0.25, 0]
     quick = options_of("--quick", "--steps", 7)

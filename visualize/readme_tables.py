@@ -11,6 +11,7 @@ every other number comes from results/.
 
 import argparse
 import json
+import math
 import re
 import sys
 import zipfile
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER, PRODUCT = "temporal_order_3bit", "multiplication_problem"
+ORDER, PRODUCT, TIMING = "temporal_order_3bit", "multiplication_problem", "timing_counting_spikes"
 
 
 # shared block
@@ -456,10 +457,241 @@ def product_registers():
     return table(*rows)
 
 
+# ------------------------------------------------------------------------------------------------ timing
+
+KIND = {"peephole": "with peepholes", "vanilla": "without"}
+
+
+def timing(*studies):
+    """results.json of studies of timing_counting_spikes, of other seeds each, as one: {variant: {name: values}}.
+
+    Per seed: solve_rate, test_mse, sequences_to_99, all measures, and as untrained/NAME those before the first step.
+    """
+    runs = {}
+    for study in studies:
+        target = {"thirty_seeds": "seeds"}.get(study.split("/")[0], study.split("/")[0])
+        results, _ = load_run(ROOT / "results" / TIMING / study, TIMING, f"make {TIMING}-{target}", arrays=False)
+        for variant, run in results["runs"].items():
+            found = run["final"] | run["measures"] | {"sequences_to_99": run["sequences_to_99"]}
+            found |= {f"untrained/{name}": values for name, values in run["untrained"].items()}
+            found |= {"weights": [run["trainable_parameters"]] * len(results["seeds"])}
+            for name, values in found.items():
+                runs.setdefault(variant, {}).setdefault(name, []).extend(values)
+    return runs
+
+
+def rates(run):
+    """Final solve rates, 0 where a seed diverged."""
+    return np.array([value or 0.0 for value in run["solve_rate"]])
+
+
+def counted(yes):
+    """How many are true, with the interval."""
+    k, n = int(np.sum(yes)), len(yes)
+    return f"{k}/{n} ({wilson(k, n)})"
+
+
+def to_99(run):
+    """Sequences to a solve rate of 0.99: median and range over all seeds, those that never get there at the end."""
+    return sequences({"sequences_to": {"99": run["sequences_to_99"]}}, "99")
+
+
+def timing_row(words, run):
+    """What a table says of a run on msd: weights, solved, solve rate, error, sequences."""
+    solve = rates(run)
+    return [words, run["weights"][0], counted(solve >= 0.99), f"{solve.mean():.3f}", spread(solve.tolist(), ".3f"),
+            spread(run["test_mse"], ".1e"), to_99(run)]  # fmt: skip
+
+
+TIMING_HEAD = ["weights", "end at 0.99 or more", "mean solve rate", "median [range]", "mean squared error at the end",
+               "sequences to 0.99"]  # fmt: skip
+
+
+def timing_seeds():
+    rows = [["", *TIMING_HEAD], ["write-up, seven seeds, with peepholes", "–", "2/7", "0.881", "0.900 [0.668–1.000]",
+                                 "2.0e-03 [4.6e-04–3.5e-03]", "–"],
+            ["write-up, seven seeds, without", "–", "3/7", "0.873", "0.959 [0.600–1.000]", "1.6e-03 [5.9e-04–4.0e-03]",
+             "–"]]  # fmt: skip
+    sets = {"writeup": "its recipe, seeds 0–29", "writeup-fresh": "its recipe, seeds 30–59",
+            "default": "**our recipe, seeds 0–29**", "default-fresh": "**our recipe, seeds 30–59**"}  # fmt: skip
+    for name, words in sets.items():
+        rows += [timing_row(f"{words}, {KIND[kind]}", run) for kind, run in timing(f"thirty_seeds/{name}").items()]
+    rows += [timing_row(f"our recipe, seeds 1000–1099, {KIND[kind]}", run)
+             for kind, run in timing("recipe/default-fresh").items()]  # fmt: skip
+    return table(*rows)
+
+
+def sign_test(difference):
+    """Two-sided p of as uneven a split of the differences that are not zero, were both signs as likely."""
+    n, k = np.count_nonzero(difference), int(min((difference > 0).sum(), (difference < 0).sum()))
+    return min(1.0, 2 * sum(math.comb(n, j) for j in range(k + 1)) / 2**n) if n else 1.0
+
+
+def bootstrap(difference, form):
+    """Mean of paired differences with its 95 % percentile bootstrap interval, as text."""
+    drawn = np.random.default_rng(0).integers(len(difference), size=(10000, len(difference)))
+    low, high = np.percentile(difference[drawn].mean(axis=1), (2.5, 97.5))
+    return f"{difference.mean():{form}} [{low:{form}}, {high:{form}}]".replace("-", "−")
+
+
+def paired(words, runs):
+    """A row: with peepholes against without, on the same seeds."""
+    both, one = runs["peephole"], runs["vanilla"]
+    solve = rates(both) - rates(one)
+    mse = np.log10([[1.0 if value is None else value for value in run["test_mse"]] for run in (both, one)])
+    error = mse[1] - mse[0]  # decades that peepholes save
+    sooner = np.subtract(*([np.inf if n is None else n for n in run["sequences_to_99"]] for run in (one, both)))
+    sooner = sooner[~np.isnan(sooner)]
+    split = [f"{(d > 0).sum()}, {(d < 0).sum()}, {(d == 0).sum()} (p = {sign_test(d):.2g})" for d in (solve, error, sooner)]
+    return [words, len(solve), split[0], bootstrap(solve, "+.3f"), split[1], bootstrap(error, "+.2f"), split[2]]
+
+
+def timing_paired():
+    sets = [("the write-up's recipe", ("thirty_seeds/writeup", "thirty_seeds/writeup-fresh")),
+            ("… without forget gates", ("ablations/no-forget-gate-writeup",)),
+            ("our recipe", ("thirty_seeds/default", "thirty_seeds/default-fresh", "recipe/default-fresh")),
+            ("… without forget gates", ("ablations/no-forget-gate",)),
+            *((f"our recipe, T = {T}", (f"length/{T}",)) for T in TIMING_LENGTHS)]  # fmt: skip
+    head = ["with peepholes against without", "seeds", "higher solve rate: with, without, equal", "difference, mean",
+            "smaller error: with, without, equal", "decades of error saved, mean", "0.99 sooner: with, without, equal"]  # fmt: skip
+    return table(head, *(paired(words, timing(*studies)) for words, studies in sets))
+
+
+def timing_recipe():
+    names = {
+        "writeup": "the write-up's",
+        "cosine": "… the rate falling to zero by a cosine",
+        "clip": "… and gradients clipped at 0.3",
+        "forget": "… and forget bias 4",
+        "biases": "… all of ours but the rate and the steps",
+        "default": "**our recipe**",
+    }
+    rows = [["", *TIMING_HEAD]]
+    for name, words in names.items():
+        rows += [timing_row(f"{words}, {KIND[kind]}", run) for kind, run in timing(f"recipe/{name}").items()]
+    return table(*rows)
+
+
+def timing_ablations():
+    rows = [["", *TIMING_HEAD]]
+    for recipe, whose in ("default", "our recipe"), ("writeup", "write-up's recipe"):
+        end = "" if recipe == "default" else "-writeup"
+        sets = {f"thirty_seeds/{recipe}": "", f"ablations/zero-peepholes{end}": ", peepholes zero at first",
+                f"ablations/no-forget-gate{end}": ", no forget gate (1997)"}  # fmt: skip
+        for study, words in sets.items():
+            for kind, run in timing(study).items():
+                where = KIND[kind] if "zero" not in study else "with peepholes"
+                rows.append(timing_row(f"{whose}, {where}{words}", run))
+    return table(*rows)
+
+
+def timing_length():
+    rows = [["T", "distances", "seeds", "steps of training", "", *TIMING_HEAD[1:]]]
+    for T in (150, *TIMING_LENGTHS):
+        study = "thirty_seeds/default" if T == 150 else f"length/{T}"
+        results, _ = load_run(ROOT / "results" / TIMING / study, TIMING, f"make {TIMING}-length", arrays=False)
+        config = results["config"]
+        for kind, run in timing(study).items():
+            rows.append([T, f"{config['D_min']}–{config['D_max']}", len(results["seeds"]), f"{config['steps']:,}",
+                         *(cell for k, cell in enumerate(timing_row(KIND[kind], run)) if k != 1)])  # fmt: skip
+    return table(*rows)
+
+
+def timing_clock():
+    sets = {f"our recipe, {KIND[kind]}": (kind, run) for kind, run in
+            timing("thirty_seeds/default", "thirty_seeds/default-fresh").items()}  # fmt: skip
+    failed = {}
+    for kind, run in timing("thirty_seeds/writeup", "thirty_seeds/writeup-fresh").items():
+        failed[f"write-up's, {KIND[kind]}: below 0.99"] = run, rates(run) < 0.99
+        failed[f"write-up's, {KIND[kind]}: solved"] = run, rates(run) >= 0.99
+    columns = {words: (run, rates(run) >= 0) for words, (_, run) in sets.items()} | failed
+    names = {
+        "timing_error": ("mean distance of the spike from its step", ".2f"),
+        "within_one": ("spikes at most one step off", ".3f"),
+        "early_answers": ("spikes too early", ".3f"),
+        "late_answers": ("spikes too late", ".3f"),
+        "gap_error": ("error of D read from c at the second spike, steps", ".2f"),
+        "left_error": ("error of the steps left (1 to 10), read from c", ".2f"),
+        "best_cell_error": ("… from the best single cell", ".2f"),
+        "timers": ("share of cells that tell the steps left to within 1", ".2f"),
+        "monotone": ("share of states that are monotone, second spike to target", ".3f"),
+        "monotone_settled": ("… without the first five steps and the last", ".3f"),
+        "untrained/monotone_settled": ("… of the untrained network", ".3f"),
+        "straight": ("straightness of the way between", ".2f"),
+        "late_moves": ("share of the way in the last quarter of the time", ".2f"),
+        "untrained/late_moves": ("… of the untrained network", ".2f"),
+        "mirror": ("least correlation of c before and at the second spike", ".2f"),
+        "untrained/mirror": ("… of the untrained network", ".2f"),
+    }
+    rows = [["median [range]", *columns], ["seeds", *(int(np.sum(keep)) for _, keep in columns.values())]]
+    for name, (words, form) in names.items():
+        cells = (spread([v for v, yes in zip(run[name], keep) if yes], form) for run, keep in columns.values())
+        rows.append([words, *(cell.replace("-", "−") for cell in cells)])
+    cut = {"o": "output gates", "i": "input gates", "f": "forget gates", "all": "all gates"}
+    for gate, words in cut.items():
+        name = f"solve_rate_without_{gate}"
+        cells = (spread([v for v, yes in zip(run[name], keep) if yes], ".2f") if name in run else "" for run, keep in
+                 columns.values())  # fmt: skip
+        rows.append([f"solve rate when the peepholes of {words} are cut", *cells])
+    return table(*rows)
+
+
+def timing_basin():
+    names = {
+        "basin/constant": "rate constant",
+        "thirty_seeds/writeup": "**the write-up's**: halved after 1,500 of 3,000 steps",
+        "basin/longer": "halved after 3,000 of 6,000 steps",
+        "basin/cosine": "falling to zero in 3,000 steps",
+    }
+    rows = [["with peepholes, seeds 0–29", *TIMING_HEAD]]
+    rows += [timing_row(words, timing(name)["peephole"]) for name, words in names.items()]
+    draws = [rates(timing(name)["peephole"]) for name in ("thirty_seeds/writeup", *(f"basin/draw-{k}" for k in (1, 2, 3)))]
+    rows += [timing_row(f"the write-up's, other training sequences ({k})", timing(f"basin/draw-{k}")["peephole"])
+             for k in (1, 2, 3)]  # fmt: skip
+    return table(*rows) + "\n\n" + draws_agree(np.array(draws))
+
+
+def draws_agree(draws):
+    """Do seeds that fail with some training sequences fail with others? From solve rates (draws, S), as text."""
+    pairs = [np.corrcoef(ranks(a), ranks(b))[0, 1] for k, a in enumerate(draws) for b in draws[:k]]
+    failed = draws < 0.99
+    always, expected = failed.all(axis=0).sum(), failed.mean(axis=1).prod() * failed.shape[1]
+    rng, n = np.random.default_rng(0), failed.shape[1]
+    shuffled = [np.mean([np.corrcoef(ranks(a), ranks(b))[0, 1] for k, a in enumerate(mixed) for b in mixed[:k]])
+                for mixed in (np.array([rng.permutation(row) for row in draws]) for _ in range(2000))]  # fmt: skip
+    p = (np.sum(np.array(shuffled) >= np.mean(pairs)) + 1) / (len(shuffled) + 1)
+    return (f"Same initial weights, four sets of training sequences: the solve rates' mean rank correlation between sets "
+            f"is {np.mean(pairs):.2f} (p = {p:.2g}, seeds shuffled within each set); {always} of {n} seeds fail with all "
+            f"four, {expected:.1f} would if failing had nothing to do with the seed.").replace("-0.", "−0.")  # fmt: skip
+
+
+def timing_generate():
+    head = ["", *(f"{kind}: {what}" for kind in KIND.values() for what in ("solved", "mean squared error", "how far"))]
+    rows = [[*head]]
+    names = {f"gts-{F}": f"spikes, period {F}" for F in (10, 20, 30, 50)} | {"gts-10-15-20": "spikes, periods 10, 15, 20"}
+    names |= {f"{wave}-{F}": f"{wave}, period {F}" for wave in ("cos", "triangle", "rectangle") for F in (10, 25)}
+    for name, words in names.items():
+        row = [words]
+        for run in timing(f"generate/{name}").values():
+            until = run.get("exact_until") or run["periods_held"]
+            whole = 1500 if "exact_until" in run else 1500 // int(name.split("-")[1])
+            what = "steps" if "exact_until" in run else "periods"
+            row += [counted(rates(run) >= 0.99), spread(run["test_mse"], ".1e"),
+                    f"{sum(value == whole for value in until)} hold all {whole:,} {what}; "
+                    f"median {np.median([value or 0 for value in until]):,.0f}"]  # fmt: skip
+        rows.append(row)
+    return table(*rows)
+
+
+TIMING_LENGTHS = (300, 600)
+
 TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-length": order_length,
           "order-ablations": order_ablations, "order-claims": order_claims, "product-seeds": product_seeds,
           "product-recipe": product_recipe, "product-stuck": product_stuck, "product-ablations": product_ablations,
-          "product-cells": product_cells, "product-lag": product_lag, "product-registers": product_registers}  # fmt: skip
+          "product-cells": product_cells, "product-lag": product_lag, "product-registers": product_registers,
+          "timing-seeds": timing_seeds, "timing-paired": timing_paired, "timing-recipe": timing_recipe,
+          "timing-clock": timing_clock, "timing-basin": timing_basin, "timing-ablations": timing_ablations,
+          "timing-length": timing_length, "timing-generate": timing_generate}  # fmt: skip
 
 
 def main(argv=None):

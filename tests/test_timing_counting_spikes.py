@@ -1,0 +1,395 @@
+"""timing_counting_spikes.py: its tasks, what it learns, measures and records; tests/test_runs.py has the rest."""
+
+import json
+import math
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import load, options_of
+
+SCRIPT = "timing_counting_spikes.py"
+CELLS = ((True, True), (False, True), (True, False), (False, False))  # peepholes, forget gates
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return load(SCRIPT)
+
+
+# ------------------------------------------------------------------------------------------------------ data
+
+
+@pytest.mark.parametrize("T, D_min, D_max", [(150, 30, 60), (121, 30, 60), (13, 6, 6), (3, 1, 1), (9, 1, 4)])
+def test_spike_distances_follow_the_specification(lab, T, D_min, D_max):
+    options = options_of(lab, "--T", T, "--D-min", D_min, "--D-max", D_max)
+    n = 20000
+    x, y = lab.make_batch(np.random.default_rng(0), n, options)
+    assert x.shape == (T, 1, n) and y.shape == (T, n) and x.dtype == y.dtype == np.float32
+    gaps, starts = np.zeros(n, int), np.zeros(n, int)
+    for k in range(n):
+        t1, t2 = (t for t in range(T) if x[t, 0, k] == 1)
+        (target,) = (t for t in range(T) if y[t, k] == 1)
+        assert target == t2 + (t2 - t1)
+        gaps[k], starts[k] = t2 - t1, t1
+    assert set(np.unique(x)) == set(np.unique(y)) == {0, 1}
+    assert set(gaps) == set(range(D_min, D_max + 1)), "all gaps"
+    assert np.abs(np.bincount(gaps)[D_min:] / n * (D_max - D_min + 1) - 1).max() < 0.2, "at even odds"
+    for gap in {D_min, D_max}:
+        seen, places = starts[gaps == gap], T - 2 * gap
+        assert seen.max() <= places - 1
+        assert abs(seen.mean() - (places - 1) / 2) < 0.2 * places / math.sqrt(len(seen) / 10), "the first anywhere"
+        if places <= 15:
+            assert set(seen) == set(range(places))
+
+
+@pytest.mark.parametrize("periods", [[10], [10, 15, 20], [2, 49], [7]])
+def test_generated_spikes_and_waves_follow_their_definitions(lab, periods):
+    words = "--periods", ",".join(map(str, periods)), "--T", 50
+    for task, wave in ("gts", "cos"), ("pfg", "cos"), ("pfg", "triangle"), ("pfg", "rectangle"):
+        options = options_of(lab, "--task", task, "--wave", wave, *words)
+        for T in (50, 500):
+            x, y = lab.make_batch(None, 32, options, T)
+            assert x.shape == (T, len(periods), len(periods)) and y.shape == (T, len(periods))
+            assert (x[0] == np.eye(len(periods))).all() and not x[1:].any(), "a start signal of its own for each period"
+            for k, F in enumerate(periods):
+                for t in range(T):
+                    into = (t % F) / F
+                    if task == "gts":
+                        wanted = t > 0 and t % F == 0
+                    elif wave == "cos":
+                        wanted = (1 - math.cos(2 * math.pi * t / F)) / 2
+                    elif wave == "triangle":
+                        wanted = 2 * into if into < 0.5 else 2 - 2 * into
+                    else:
+                        wanted = into >= 0.5
+                    assert abs(y[t, k] - wanted) < 1e-6
+
+
+def test_held_out_sequences_do_not_depend_on_training(lab):
+    drawn = [lab.held_out(options_of(lab, "--seeds", seeds, "--steps", steps, "--batch", batch, "--eval-n", n))
+             for seeds, steps, batch, n in (("5", 1000, 8, 512), ("3,5", 700, 32, 65))]  # fmt: skip
+    assert len(drawn[0]) == 8 and len(drawn[1]) == 2
+    for (x, y), (other_x, other_y) in zip(*drawn):
+        assert (x[:, 0] == other_x[:, 1]).all() and (y[:, 0] == other_y[:, 1]).all()
+
+
+def test_recorded_sequences_span_all_gaps(lab):
+    x, y = lab.recorded(options_of(lab))
+    second, target = lab.spike_steps(x[:, None], y[:, None])
+    assert (target - second)[0].tolist() == [30, 40, 50, 60]
+
+
+# --------------------------------------------------------------------------------------- parameters, gradients
+
+
+def test_parameter_counts_and_start(lab):
+    assert [lab.Cell(8, 1, *kind).P for kind in CELLS] == [353, 329, 265, 249]
+    assert lab.Cell(8, 3).P == 353 + 2 * 32
+    thetas = {}
+    for peephole, forget_gate in CELLS:
+        cell = lab.Cell(8, 3, peephole, forget_gate)
+        theta = lab.init_theta(cell, range(300), np.float64, {"i": -4.0, "f": 3.0}, 0.1)
+        p = lab.views(theta, cell.shapes)
+        gates = "oif" if forget_gate else "oi"
+        assert cell.gates == gates and p.W.shape == (300, 8 * len(gates) + 8, 12) and (p.b == 0).all()
+        for k, gate in enumerate(gates + "g"):
+            assert (p.W[:, 8 * k : 8 * k + 8, -1] == {"i": -4, "f": 3}.get(gate, 0)).all()
+        spreads = (p.W[:, :, :8], 1 / math.sqrt(32)), (p.W[:, :, 8:-1], 1 / math.sqrt(12)), (p.V, 1 / math.sqrt(8))
+        for weights, std in spreads + (((p.peep, 0.1),) if peephole else ()):
+            assert abs(weights.std() / std - 1) < 0.05 and abs(weights.mean()) < 0.05 * std
+            assert np.abs(weights).max() > 3 * std, "normal, not uniform"
+        thetas[peephole, forget_gate] = theta
+    for forget_gate in (True, False):
+        with_peepholes, without = thetas[True, forget_gate], thetas[False, forget_gate]
+        assert (with_peepholes[:, : without.shape[1]] == without).all(), "variants start alike"
+    cell = lab.Cell()
+    assert not lab.views(lab.init_theta(cell, [0], np.float64, {}, 0.0), cell.shapes).peep.any()
+
+
+def plain_forward(W, V, b, peep, x, forget_gate):
+    """The equations as the paper has them, one unit at a time. W (R, K), peep (G, H) or None, x (T, D): y, c, h, gates."""
+    H = V.shape[1]
+    gates = "oif" if forget_gate else "oi"
+    c, h = np.zeros(H), np.zeros(H)
+    out = {name: [] for name in ("output", "c", "h", *gates)}
+
+    def sigma(z):
+        return 1 / (1 + math.exp(-z))
+
+    for x_t in x:
+        source = [*h, *x_t, 1]
+        net = {name: [sum(w * s for w, s in zip(W[k * H + j], source)) for j in range(H)]
+               for k, name in enumerate(gates + "g")}  # fmt: skip
+        held = {name: (peep[gates.index(name)] if peep is not None else np.zeros(H)) for name in gates}
+        i = [sigma(net["i"][j] + held["i"][j] * c[j]) for j in range(H)]
+        f = [sigma(net["f"][j] + held["f"][j] * c[j]) if forget_gate else 1.0 for j in range(H)]
+        c = np.array([f[j] * c[j] + i[j] * math.tanh(net["g"][j]) for j in range(H)])
+        o = [sigma(net["o"][j] + held["o"][j] * c[j]) for j in range(H)]
+        h = np.array([o[j] * math.tanh(c[j]) for j in range(H)])
+        found = {"output": float(V[0] @ h + b[0, 0]), "c": c, "h": h, "o": o, "i": i, "f": f}
+        for name, values in out.items():
+            values.append(found[name])
+    return {name: np.array(values) for name, values in out.items()}
+
+
+@pytest.mark.parametrize("peephole, forget_gate", CELLS)
+def test_forward_agrees_with_the_equations(lab, peephole, forget_gate):
+    rng = np.random.default_rng(0)
+    cell = lab.Cell(3, 2, peephole, forget_gate)
+    theta = rng.standard_normal((2, cell.P))
+    net = lab.Network(cell, theta, 9, 4, backward=False)
+    x = rng.standard_normal((9, 2, 2, 4))
+    y = lab.forward(net, x)
+    for s, k in ((0, 0), (1, 3)):
+        p = net.p
+        wanted = plain_forward(p.W[s], p.V[s], p.b[s], p.peep[s] if peephole else None, x[:, s, :, k], forget_gate)
+        assert np.allclose(y[:, s, k], wanted["output"], rtol=1e-12, atol=1e-14)
+        for name, array in {"c": net.c[1:], "h": net.h, **{gate: net.row[gate] for gate in cell.gates}}.items():
+            assert np.allclose(array[:, s, :, k], wanted[name], rtol=1e-12, atol=1e-14)
+
+
+def test_the_loss_is_half_the_squared_error_summed_over_steps(lab):
+    y, target = np.random.default_rng(0).standard_normal((2, 5, 1, 3))
+    loss, dy = lab.squared_error(y, target)
+    assert np.allclose(loss[0], [sum((y[t, 0, k] - target[t, 0, k]) ** 2 / 2 for t in range(5)) for k in range(3)])
+    assert np.allclose(dy, y - target)
+
+
+@pytest.mark.parametrize("block", [1, 7 * 24, 10**9])
+def test_the_gradient_does_not_depend_on_how_steps_are_grouped(lab, monkeypatch, block):
+    cell, rng = lab.Cell(3), np.random.default_rng(0)
+    theta, x, dy = (rng.standard_normal(shape) for shape in ((2, cell.P), (20, 2, 1, 4), (20, 2, 4)))
+    grads = []
+    for size in (lab.BLOCK, block):
+        monkeypatch.setattr(lab, "BLOCK", size)
+        net = lab.Network(cell, theta, 20, 4)
+        lab.forward(net, x)
+        lab.backward(net, dy)
+        grads.append(net.grad.tobytes())
+    assert grads[0] == grads[1]
+
+
+def test_the_gradient_check_has_every_task_and_variant(lab, capsys):
+    assert lab.gradient_check() == 0
+    variants = [line.split(" largest")[0].rstrip() for line in capsys.readouterr().out.splitlines()]
+    kinds = [f"{kind}{gate}" for gate in ("", ", no forget gate") for kind in ("peephole", "vanilla")]
+    assert variants == [f"{kind}, {task}" for task in ("msd", "gts", "pfg") for kind in kinds]
+
+
+# -------------------------------------------------------------------------------------------------- measures
+
+
+def test_solved_against_definitions(lab):
+    rng = np.random.default_rng(0)
+    options = options_of(lab, "--T", 20, "--D-min", 2, "--D-max", 6)
+    x, y = (array[:, None] for array in lab.make_batch(rng, 200, options))
+    near = np.where(rng.random(y.shape) < 0.95, y, 0) + 0.6 * rng.random(y.shape)
+    found = lab.solved(options, x, y, near)[0]
+    for k in range(200):
+        t2 = max(t for t in range(20) if x[t, 0, 0, k])
+        assert found[k] == (t2 + 1 + near[t2 + 1 :, 0, k].argmax() == y[:, 0, k].argmax())
+    assert 0 < found.mean() < 1
+    options = options_of(lab, "--task", "gts", "--periods", "4,5", "--T", 20)
+    x, y = (array[:, None] for array in lab.make_batch(None, 0, options))
+    for wrong_at, value in ((None, 0), (8, 0.4), (9, 0.6), (0, 0.6)):
+        output = 0.9 * y
+        if wrong_at is not None:
+            output[wrong_at, 0, 0] = value
+        assert lab.solved(options, x, y, output).tolist() == [[wrong_at is None, True]]
+
+
+def test_periods_of_a_wave_are_judged_one_by_one(lab):
+    options = options_of(lab, "--task", "pfg", "--periods", "4,6", "--T", 20)
+    x, y = (array[:, None] for array in lab.make_batch(None, 0, options))
+    output = y.copy()
+    output[4:8, 0, 0] += 0.16
+    output[0, 0, 1] += 0.3  # 0.3 / sqrt(6) = 0.12
+    assert lab.solved(options, x, y, output).tolist() == [[0.8, 1]]
+    assert np.allclose(lab.period_errors(output[:, :, 0], y[:, :, 0], 4)[:, 0], [0, 0.16, 0, 0, 0])
+
+
+def test_paths_between_spike_and_target(lab):
+    rng = np.random.default_rng(0)
+    T, S, H, n = 40, 2, 3, 6
+    second, target = rng.integers(5, 10, (S, n)), rng.integers(20, 39, (S, n))
+    c = rng.standard_normal((T, S, H, n))
+    c[:, 0, 0] = np.arange(T)[:, None]  # an even ramp
+    c[:, 0, 1] = np.minimum(np.arange(T)[:, None], target[0] - 1)  # that stops one step early
+    c[:, 1, 2] = -np.maximum(np.arange(T)[:, None], second[1] + lab.SETTLE)  # that begins SETTLE steps late
+    wanted = np.zeros((4, S))
+    for s in range(S):
+        for k in range(n):
+            for j in range(H):
+                a, b = second[s, k], target[s, k]
+                whole, settled = np.diff(c[a : b + 1, s, j, k]), np.diff(c[a + lab.SETTLE : b, s, j, k])
+                late = settled[len(settled) - len(settled) // 4 :]
+                wanted[:, s] += [
+                    (whole > 0).all() or (whole < 0).all(),
+                    (settled > 0).all() or (settled < 0).all(),
+                    abs(settled.sum()) / np.abs(settled).sum(),
+                    np.abs(late).sum() / np.abs(settled).sum(),
+                ]
+    found = lab.paths(c, second, target)
+    assert np.allclose(found, wanted / (H * n))
+    assert found[0, 0] == pytest.approx(1 / 3) and found[1, 0] == pytest.approx(2 / 3)
+
+
+class Puppet:
+    """What stands for a network whose cells and outputs are given: forward(puppet, x) looks them up."""
+
+    def __init__(self, c, output):
+        self.c, self.output = c, output
+
+
+def test_what_cells_tell_of_time(lab, monkeypatch):
+    options = options_of(lab, "--T", 60, "--D-min", 12, "--D-max", 20)
+    x, y = lab.draw_population(options, (9,), 64)
+    (second, target), t = lab.spike_steps(x, y), np.arange(60)[:, None, None]
+    c = np.zeros((61, 1, 4, 64))
+    c[1:, :, 0] = t - target  # a clock
+    c[1:, :, 1] = (target - second) * (t >= second)  # a register of the gap
+    c[1:, :, 2] = np.where(t == second, -1, 1) * (target - second)  # a mirror
+    c[1:, :, 3] = np.random.default_rng(0).standard_normal((60, 1, 64))
+    output = np.where(t == target - 1, 1.0, 0.0)  # one step early
+    monkeypatch.setattr(lab, "forward", lambda net, x: net.output)
+    found = lab.measure_distances(Puppet(c, output), [(x, y)])
+    values = {name: value[0] for name, value in found.items()}
+    assert values["timing_error"] == 1 and values["early_answers"] == 1 and values["late_answers"] == 0
+    assert values["within_one"] == 1 and values["mirror"] == pytest.approx(-1) and values["timers"] == 0.25
+    assert max(values[name] for name in ("gap_error", "left_error", "best_cell_error")) < 1e-6
+    c[:, :, :3] = 0
+    values = {name: value[0] for name, value in lab.measure_distances(Puppet(c, output), [(x, y)]).items()}
+    assert abs(values["gap_error"] / (target - second).std() - 1) < 0.2, "no better than a constant"
+    assert abs(values["left_error"] / 2.87 - 1) < 0.1 and values["timers"] == 0
+
+
+def test_running_on(lab, monkeypatch):
+    for words in ("--task gts --periods 4,5 --T 20", "--task pfg --periods 4,5 --T 20 --wave rectangle"):
+        options = options_of(lab, *words.split(), "--seeds", "0-2")
+        x, y = lab.make_batch(None, 0, options, 200)
+        output = np.repeat(y[:, None], 3, axis=1)
+        output[103, 1, 1] = 1 - output[103, 1, 1]
+        output[[7, 150], 2, 0] = 1 - output[[7, 150], 2, 0]
+        cell = lab.Cell(2, 2)
+        net = lab.Network(cell, np.zeros((3, cell.P)), 20, 2, backward=False)
+        monkeypatch.setattr(lab, "forward", lambda net, x, output=output: output)
+        measures, arrays = lab.run_on(net, options)
+        assert (arrays["run_on_target"] == y).all() and (arrays["run_on_output"] == y).all()
+        if options.task == "gts":
+            assert measures["exact_until"].tolist() == [200, 103, 7]
+        else:
+            assert measures["periods_held"].tolist() == [40, 20, 1]  # 200 / 5; 103 is in the 21st of 5 steps
+            assert np.allclose(measures["rmse"], [0, 0, math.sqrt(1 / 20)])
+
+
+def test_cut_peepholes_are_put_back(lab):
+    options = options_of(lab, "--T", 20, "--D-min", 2, "--D-max", 6, "--eval-n", 64)
+    cell = lab.Cell(3)
+    theta = np.random.default_rng(0).standard_normal((1, cell.P))
+    before = theta.copy()
+    net, blocks = lab.Network(cell, theta, 20, 64, backward=False), lab.held_out(options)
+    measures, _ = lab.measure(net, blocks, options)
+    assert (theta == before).all()
+    for gate, rows in {"o": 0, "i": 1, "f": 2, "all": slice(None)}.items():
+        net.p.peep[:, rows] = 0
+        assert lab.evaluate(net, blocks, options)[1] == measures[f"solve_rate_without_{gate}"]
+        theta[...] = before
+
+
+# ------------------------------------------------------------------------------------------------------ runs
+
+
+@pytest.mark.parametrize("arguments, least", [
+    ("--T 16 --D-min 2 --D-max 5 --steps 800 --eval-n 128", 0.9),
+    ("--T 16 --D-min 2 --D-max 5 --steps 800 --eval-n 128 --no-forget-gate", 0.9),
+    ("--T 16 --D-min 2 --D-max 5 --steps 1200 --recipe writeup --eval-n 128", 0.7),
+    ("--task gts --period 4 --T 16 --steps 600 --lr 0.02", 1.0),
+    ("--task pfg --period 6 --T 18 --steps 600", 1.0),
+])  # fmt: skip
+@pytest.mark.parametrize("peephole", [True, False])
+def test_training_learns(lab, arguments, least, peephole):
+    options = options_of(lab, *arguments.split(), "--seeds", "0-3")
+    inputs = 1 if options.task == "msd" else len(options.periods)
+    cell = lab.Cell(options.hidden, inputs, peephole, options.forget_gate)
+    state = lab.initial_state(cell, options)
+    result, _ = lab.train("x", cell, options, state, lambda state: None, SimpleNamespace(seen=False))
+    assert np.median(result["final"]["solve_rate"]) >= least, result["final"]["solve_rate"]
+
+
+def run(lab, folder, *arguments):
+    """A short run: what results.json and snapshots.npz have."""
+    short = "--steps 20 --eval-every 10 --snapshot-every 10 --eval-n 40 --batch 4 --T 24 --D-min 3 --D-max 10"
+    assert lab.main([*short.split(), *map(str, arguments), "--out", str(folder)]) == 0
+    return json.loads((folder / "results.json").read_text()), np.load(folder / "snapshots.npz")
+
+
+@pytest.mark.parametrize("arguments", ["", "--no-forget-gate", "--task gts --periods 5,7", "--task pfg --dtype float64"])
+def test_recorded_weights_rebuild_the_network(lab, tmp_path, arguments):
+    results, recorded = run(lab, tmp_path, *arguments.split(), "--seeds", 3)
+    for variant in results["runs"]:
+        W, V, b = (recorded[f"{variant}/weights/{name}"].astype(float) for name in "WVb")
+        peep = recorded[f"{variant}/weights/peep"].astype(float) if variant == "peephole" else None
+        x, y = recorded[f"{variant}/x"], recorded[f"{variant}/y"]
+        for k in range(y.shape[1]):
+            wanted = plain_forward(W, V, b, peep, x[:, :, k], "--no-forget-gate" not in arguments)
+            for name, values in wanted.items():
+                tolerance = 2e-5 if name in ("output", "c") else 2e-3  # gates and h are kept in half precision
+                assert np.allclose(recorded[f"{variant}/{name}"][-1, ..., k], values, atol=tolerance)
+
+
+def test_snapshots_are_as_the_docstring_says(lab, tmp_path):
+    results, recorded = run(lab, tmp_path)
+    T, H, n = 24, 8, 4
+    shapes = {"step": (3,), "x": (T, 1, n), "y": (T, n), "output": (3, T, n), "weights/W": (32, 10), "weights/V": (1, 8),
+              "weights/b": (1, 1)} | {name: (3, T, H, n) for name in "choif"}  # fmt: skip
+    wanted = {f"{variant}/{name}": shape for variant in results["runs"] for name, shape in shapes.items()}
+    wanted["peephole/weights/peep"] = (3, 8)
+    assert {name: recorded[name].shape for name in recorded} == wanted
+    names = {name.split("/", 1)[1] for name in wanted} - {"i", "o", "f"}
+    assert all(re.search(rf"\s{name}\s", lab.__doc__.split("snapshots.npz")[1]) for name in names)
+    results, recorded = run(lab, tmp_path, "--task", "gts", "--periods", "5,7")
+    assert recorded["peephole/x"].shape == (T, 2, 2) and recorded["vanilla/run_on_output"].shape == (240, 2)
+
+
+def test_variants_and_their_options(lab, tmp_path):
+    for words, variants in {"": ["peephole", "vanilla"], "--peep": ["peephole"], "--no-peep": ["vanilla"]}.items():
+        results, _ = run(lab, tmp_path, *words.split())
+        assert list(results["runs"]) == variants
+    results, _ = run(lab, tmp_path, "--no-forget-gate", "--no-peep")
+    assert results["runs"]["vanilla"]["trainable_parameters"] == 249 and not results["config"]["forget_gate"]
+
+
+def test_measures_of_the_untrained_network_are_those_before_the_first_step(lab, tmp_path):
+    trained, _ = run(lab, tmp_path / "a", "--seeds", "0,1")
+    barely, _ = run(lab, tmp_path / "b", "--seeds", "0,1", "--steps", 20, "--lr", 1e-30)
+    for variant, found in trained["runs"].items():
+        assert found["untrained"] == barely["runs"][variant]["measures"] != found["measures"]
+
+
+def test_rates(lab):
+    writeup = options_of(lab, "--recipe", "writeup")
+    rates = [lab.learning_rate(writeup, step) for step in (0, 1499, 1500, 2999)]
+    assert rates == [0.005, 0.005, 0.0025, 0.0025]
+    sooner = options_of(lab, "--recipe", "writeup", "--halve-every", 10)
+    assert [lab.learning_rate(sooner, step) for step in (9, 10, 25)] == [0.005, 0.0025, 0.00125]
+    constant = options_of(lab, "--schedule", "constant", "--lr", 0.1)
+    assert [lab.learning_rate(constant, step) for step in (0, 1999)] == [0.1, 0.1]
+
+
+def test_each_task_has_a_recipe_of_its_own(lab):
+    for task, recipe in lab.TASK_RECIPES.items():
+        assert recipe.items() <= vars(options_of(lab, "--task", task)).items()
+        writeup = options_of(lab, "--task", task, "--recipe", "writeup")
+        assert lab.RECIPES["writeup"].items() <= vars(writeup).items()
+
+
+def test_a_draw_of_training_data_changes_nothing_else(lab, tmp_path):
+    thetas = []
+    for draw in (0, 0, 1):
+        options = options_of(lab, "--draw", draw, "--T", 24, "--D-min", 3, "--D-max", 10, "--eval-n", 40)
+        state = lab.initial_state(lab.Cell(), options)
+        thetas.append((state.theta.tobytes(), lab.held_out(options)[0][0].tobytes(),
+                       lab.draw_population(options, lab.training_key(options, 0), 8)[0].tobytes()))  # fmt: skip
+    assert thetas[0] == thetas[1] and thetas[0][:2] == thetas[2][:2] and thetas[0][2] != thetas[2][2]
