@@ -41,8 +41,8 @@ temporal_order_3bit multiplication_problem: $(VENV)/installed
 .PHONY: timing_counting_spikes
 timing_counting_spikes: $(VENV)/installed
 	$(RUN) $@.py
-	$(RUN) $@.py --task gts --period 20 --out results/$@/gts
-	$(RUN) $@.py --task pfg --period 25 --wave triangle --out results/$@/pfg
+	$(RUN) $@.py --task gts --period 20
+	$(RUN) $@.py --task pfg --period 25 --wave triangle
 	$(RUN) visualize/$@.py
 	$(RUN) make_gifs/$@.py
 
@@ -158,13 +158,13 @@ timing_counting_spikes-seeds: $(VENV)/installed
 
 # From the write-up's recipe to ours, on the seeds that ours was chosen on; then on others.
 timing_counting_spikes-recipe: $(VENV)/installed
-	$(TIMING) --seeds 100-129 --recipe writeup $(TIMING_OUT)/recipe/writeup
-	$(TIMING) --seeds 100-129 --recipe writeup --schedule cosine $(TIMING_OUT)/recipe/cosine
-	$(TIMING) --seeds 100-129 --recipe writeup --schedule cosine --clip 0.3 $(TIMING_OUT)/recipe/clip
-	$(TIMING) --seeds 100-129 --recipe writeup --schedule cosine --clip 0.3 --forget-gate-bias 4 $(TIMING_OUT)/recipe/forget
-	$(TIMING) --seeds 100-129 --steps 3000 --lr 0.005 $(TIMING_OUT)/recipe/biases
-	$(TIMING) --seeds 100-129 $(TIMING_OUT)/recipe/default
-	$(TIMING) --seeds 1000-1099 --eval-every 500 $(TIMING_OUT)/recipe/default-fresh
+	$(TIMING) --seeds 100-129 --peep --recipe writeup $(TIMING_OUT)/recipe/writeup
+	$(TIMING) --seeds 100-129 --peep --recipe writeup --schedule cosine $(TIMING_OUT)/recipe/cosine
+	$(TIMING) --seeds 100-129 --peep --recipe writeup --schedule cosine --clip 0.3 $(TIMING_OUT)/recipe/clip
+	$(TIMING) --seeds 100-129 --peep --recipe writeup --schedule cosine --clip 0.3 --forget-gate-bias 5 $(TIMING_OUT)/recipe/forget
+	$(TIMING) --seeds 100-129 --peep --steps 3000 --lr 0.005 $(TIMING_OUT)/recipe/biases
+	$(TIMING) --seeds 100-129 --peep $(TIMING_OUT)/recipe/default
+	$(TIMING) --seeds 1000-1049 --eval-every 500 $(TIMING_OUT)/recipe/default-fresh
 
 # Is it the rate or the initial weights? Other rates; and, for the same initial weights, other training sequences.
 timing_counting_spikes-basin: $(VENV)/installed

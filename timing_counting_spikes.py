@@ -31,9 +31,10 @@ The headline, python3 timing_counting_spikes.py, both variants of one seed, ends
 
     (table)
 
-Files in --out (default: results/timing_counting_spikes). results.json: settings, the history of every seed, final
-values and measures (see measure). snapshots.npz, for the first seed, N snapshots over training of n recorded sequences
-(msd: 4, of gaps from D_min to D_max; else one for each period), under peephole/ and vanilla/:
+Files in --out (default: results/timing_counting_spikes; for gts and pfg a folder of their name in it). results.json:
+settings, the history of every seed, final values, measures (see measure) after training and before it. snapshots.npz,
+for the first seed, N snapshots over training of n recorded sequences (msd: 4, of gaps from D_min to D_max; else one for
+each period), under peephole/ and vanilla/:
 
     step (N,)   x (T, D, n) and y (T, n), inputs and targets   output (N, T, n)   c (N, T, H, n)
     h and the gates o, i, [f], each (N, T, H, n), in half precision
@@ -89,7 +90,9 @@ HELD = 0.15  # root mean squared error up to which a period of a wave counts as 
 RUN_ON = 10  # times the training length over which a generator is watched
 SETTLE = 5  # steps in which cells come to rest after a spike
 BETA2 = 0.999
-INIT, TRAIN, EVAL, RECORD = range(4)  # each seed's streams of random numbers
+LAST = 10  # steps before a target's in which cells are asked how many are left
+NOISE = 0.01  # of a cell's spread, added to what is read out of it
+INIT, TRAIN, EVAL, RECORD, BLUR = range(5)  # each seed's streams of random numbers
 CHUNK = 16  # batches drawn at a time
 BLOCK = 2**15  # values of one variable that backward works on at a time: what caches hold
 EVAL_BLOCK = 64  # held-out sequences that pass through the network side by side
@@ -511,13 +514,14 @@ def training_key(options, chunk):
 
 
 def evaluate(net, blocks, options):
-    """Mean squared error and solve rate, (S,) each, over the first eval_n held-out sequences."""
+    """Mean squared error and solve rate, (S,) each, over the held-out sequences; of msd the first eval_n."""
     errors, rates = [], []
     for x, y in blocks:
         output = forward(net, x)
         errors.append(np.square(output - y).mean(axis=0))
         rates.append(solved(options, x, y, output))
-    return tuple(np.concatenate(parts, axis=1)[:, : options.eval_n].mean(axis=1) for parts in (errors, rates))
+    n = options.eval_n if options.task == "msd" else None
+    return tuple(np.concatenate(parts, axis=1)[:, :n].mean(axis=1) for parts in (errors, rates))
 
 
 def spike_steps(x, y):
@@ -526,42 +530,51 @@ def spike_steps(x, y):
 
 
 def paths(c, second, target):
-    """How cell states c (T, S, H, n) move between the second spike and the target: four shares, (S,) each.
+    """How cell states c (T, S, H, n) move behind the second spike: {name: share (S,)}.
 
     monotone: of all cells and sequences, those in which c moves in one direction at every step behind the second spike,
     to the target's included; monotone_settled: the same without the first SETTLE of these steps and the target's own.
     Within these settled steps, straight: |the sum of c's moves| over the sum of their sizes, averaged over cells and
     sequences; late_moves: the share of that sum which falls into the last quarter of the steps (of an even ramp: 1/4).
+    on_time: of all cells and sequences, those in which c's largest move, from the settled steps to the sequence's end,
+    comes within one step of the target's.
     """
     move = np.diff(c, axis=0)
     t = np.arange(1, len(c))[:, None, None]  # the step of each move
-    begin = second + np.minimum(SETTLE, target - second - 2)
+    begin, end = second + np.clip(target - second - 2, 0, SETTLE), target - 1
 
-    def within(first, last):  # steps from behind first to last
-        return ((t > first) & (t <= last))[:, :, None]
+    def one_way(first, last):  # at all steps from behind first to last
+        outside = ((t <= first) | (t > last))[:, :, None]
+        return ((move > 0) | outside).all(axis=0) | ((move < 0) | outside).all(axis=0)
 
-    def one_way(inside):
-        return ((move > 0) | ~inside).all(axis=0) | ((move < 0) | ~inside).all(axis=0)
+    settled = (t > begin) & (t <= end)
+    last_quarter = np.clip(t - end + (end - begin) / 4, 0, 1) * settled  # 1, a step on the edge in part
+    size = np.abs(move)
+    length = np.maximum(np.where(settled[:, :, None], size, 0).sum(axis=0), 1e-30)  # no way at all is not straight
+    largest = np.where((t > begin)[:, :, None], size, 0).argmax(axis=0) + 1  # the step of it
+    shares = {
+        "monotone": one_way(second, target),
+        "monotone_settled": one_way(begin, end),
+        "straight": np.abs(np.where(settled[:, :, None], move, 0).sum(axis=0)) / length,
+        "late_moves": (size * last_quarter[:, :, None]).sum(axis=0) / length,
+        "on_time": np.abs(largest - target[:, None]) <= 1,
+    }
+    return {name: share.mean(axis=(1, 2)) for name, share in shares.items()}
 
-    settled = within(begin, target - 1)
-    total, size = np.where(settled, move, 0).sum(axis=0), np.abs(move, out=move.copy())
-    length = np.where(settled, size, 0).sum(axis=0)
-    late = np.where(within(target - 1 - (target - 1 - begin) // 4, target - 1), size, 0).sum(axis=0)
-    length = np.maximum(length, 1e-30)  # a cell that does not move is neither straight nor late
-    shares = one_way(within(second, target)), one_way(settled), np.abs(total) / length, late / length
-    return np.stack([share.mean(axis=(1, 2)) for share in shares])
 
+def read_out_error(cells, values, rng):
+    """Root mean squared error of the best linear read-out of values (n, k) from cells (n, k, H), NaN if not finite.
 
-def read_out_error(fitted, tested):
-    """Root mean squared error of the best linear read-out of values (m,) from cells (m, H).
-
-    fitted, tested: (cells, values) that it is fitted to, and that its error is measured on; NaN if not finite.
+    Fitted to every other of the n sequences, measured on the rest. Cells are blurred by NOISE of their own spread:
+    without that, differences of no use to a network would count.
     """
-    (A, wanted), (B, truth) = ((np.column_stack([cells, np.ones(len(cells))]), values) for cells, values in
-                               (fitted, tested))  # fmt: skip
-    if not (np.isfinite(A).all() and np.isfinite(B).all()):
+    if not np.isfinite(cells).all():
         return np.nan
-    return np.sqrt(np.square(B @ np.linalg.lstsq(A, wanted, rcond=None)[0] - truth).mean())
+    cells = cells + NOISE * cells.std(axis=(0, 1)) * rng.standard_normal(cells.shape)
+    (fitted, wanted), (tested, truth) = (
+        (np.column_stack([cells[half].reshape(-1, cells.shape[2]), np.ones(values[half].size)]), values[half].ravel())
+        for half in (slice(0, None, 2), slice(1, None, 2)))  # fmt: skip
+    return np.sqrt(np.square(tested @ np.linalg.lstsq(fitted, wanted, rcond=None)[0] - truth).mean())
 
 
 def correlation(a, b):
@@ -570,72 +583,81 @@ def correlation(a, b):
     return (a * b).sum(axis=-1) / np.maximum(np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1)), 1e-30)
 
 
-def measure_distances(net, blocks):
+def measure_distances(net, blocks, options):
     """What networks of the msd task do with all held-out blocks: {name: (S,)}.
 
     timing_error: mean distance of the largest output from the target, in steps; early_answers, late_answers: shares of
-    answers before and behind it; within_one: of answers at most one step off. gap_error: root mean squared error, in
-    steps, of the linear read-out of the gap from c at the second spike; left_error: of the steps left to the target,
-    1 to 10 or D_min, from c then; best_cell_error: the same from one cell, the best; timers: the share of cells with
-    such an error of at most 1 (2.9 without knowing). mirror: the least correlation, of all cells, of c at the second
-    spike with c one step before, over the sequences: -1 where what was far is brought near. For the others see paths.
+    answers before and behind it; within_one: of answers at most one step off; answer_slope: by how many steps an answer
+    comes later where the gap is one step longer (regression). gap_error: error of a linear read-out of the gap from c
+    at the second spike, in steps (a constant has 8.9 of gaps from 30 to 60); left_error: of the steps left to the
+    target, 1 to LAST, from c then (a constant: 2.9); best_cell_error: the same from the one cell that is best; timers:
+    the share of cells with such an error of at most 1. None of these three where gaps are shorter than LAST. mirrors:
+    the share of cells whose c at the second spike has a correlation of at most -0.9, over sequences, with c one step
+    before it: what was high is put low. For the others see paths.
     """
-    S, H = net.c.shape[1:3]
-    steps = [spike_steps(x, y) for x, y in blocks]
-    last = np.arange(1, 1 + min(10, *(int((target - second).min()) for second, target in steps)))
-    moves, off, gaps, at_second, left = [], [], [], [], []
-    for (x, _), (second, target) in zip(blocks, steps):
-        output, c = forward(net, x), net.c[1:]
+    last = np.arange(1, LAST + 1)[:, None, None]
+    seen = {name: [] for name in ("off", "gap", "before", "at_second", "left")}
+    moves = []
+    for x, y in blocks:
+        output, c, (second, target) = forward(net, x), net.c[1:], spike_steps(x, y)
         behind = np.arange(len(x))[:, None, None] > second
-        off.append(np.where(behind, output, -np.inf).argmax(axis=0) - target)
+        seen["off"].append(np.where(behind, output, -np.inf).argmax(axis=0) - target)
+        seen["gap"].append(target - second)
+        seen["before"].append(np.take_along_axis(c, second[None, :, None] - 1, axis=0)[0])
+        seen["at_second"].append(np.take_along_axis(c, second[None, :, None], axis=0)[0])
+        seen["left"].append(np.take_along_axis(c, np.maximum(target - last, 0)[:, :, None], axis=0))
         moves.append(paths(c, second, target))
-        gaps.append(target - second)
-        at_second.append(np.take_along_axis(c, (second - [[[1]], [[0]]])[:, :, None], axis=0))
-        left.append(np.take_along_axis(c, (target - last[:, None, None])[:, :, None], axis=0))
-    off, gaps, at_second, left = (np.concatenate(parts, axis=-1) for parts in (off, gaps, at_second, left))
-    before, at_second = at_second  # (S, H, n) each
-    left = left.transpose(1, 3, 0, 2)  # (S, n, last, H)
-    halves = [[half.reshape(-1, H), np.resize(last, half.shape[0] * len(last))] for cells in left
-              for half in (cells[::2], cells[1::2])]  # fmt: skip
-    halves = list(zip(halves[::2], halves[1::2]))
-    one_cell = np.array([[read_out_error(*((cells[:, k : k + 1], value) for cells, value in pair)) for k in range(H)]
-                         for pair in halves])  # fmt: skip
+    off, gap, before, at_second, left = (np.concatenate(parts, axis=-1) for parts in seen.values())
+    H, n = at_second.shape[1:]
+    left = left.transpose(1, 3, 0, 2)  # (S, n, LAST, H)
+    steps_left = np.tile(last[:, 0, 0], (n, 1))
+
+    def error(cells, values):
+        return [read_out_error(of_seed, wanted, stream(seed, BLUR))
+                for seed, of_seed, wanted in zip(options.seeds, cells, values)]  # fmt: skip
+
     measures = {
         "timing_error": np.abs(off).mean(axis=1),
         "early_answers": (off < 0).mean(axis=1),
         "late_answers": (off > 0).mean(axis=1),
         "within_one": (np.abs(off) <= 1).mean(axis=1),
-        "gap_error": np.array([read_out_error((c.T[::2], gap[::2]), (c.T[1::2], gap[1::2]))
-                               for c, gap in zip(at_second, gaps)]),
-        "left_error": np.array([read_out_error(*pair) for pair in halves]),
-        "best_cell_error": one_cell.min(axis=1),
-        "timers": (one_cell <= 1).mean(axis=1),
-        "mirror": correlation(before, at_second).min(axis=1),
+        "answer_slope": 1 + correlation(off, gap) * off.std(axis=1) / np.maximum(gap.std(axis=1), 1e-30),
+        "gap_error": np.array(error(at_second.transpose(0, 2, 1)[:, :, None], gap[:, :, None])),
+        "mirrors": (correlation(before, at_second) <= -0.9).mean(axis=1),
     }
-    return measures | dict(zip(("monotone", "monotone_settled", "straight", "late_moves"), np.mean(moves, axis=0)))
+    if options.D_min >= LAST:
+        same = [steps_left] * len(left)
+        one_cell = np.array([error(left[..., k : k + 1], same) for k in range(H)])  # (H, S)
+        measures |= {"left_error": np.array(error(left, same)), "best_cell_error": one_cell.min(axis=0),
+                     "timers": (one_cell <= 1).mean(axis=0)}  # fmt: skip
+    return measures | {name: np.mean([shares[name] for shares in moves], axis=0) for name in moves[0]}
 
 
 def run_on(net, options):
     """What networks of the gts and pfg tasks do when they run on to RUN_ON times the length.
 
     Returns {name: (S,)}, and outputs and targets (10 T, n) of the first seed. gts, exact_until: the first step that is
-    wrong, or the number of steps. pfg, rmse: over the training length; periods_held: whole periods before the first
-    whose root mean squared error exceeds HELD. Of several periods that a network was trained for, the worst.
+    wrong (F, the first spike's, of a silent network), or the number of steps. pfg, rmse: over the training length;
+    periods_held: whole periods before the first whose root mean squared error exceeds HELD, and exact_until: the steps
+    of these. Of several periods that a network was trained for, the one that is given up first.
     """
     T, S = RUN_ON * options.T, len(options.seeds)
     x, y = make_batch(None, 0, options, T)
     output = forward(Network(net.cell, net.theta, T, y.shape[1], backward=False), x[:, None])
     y = y[:, None]
+    arrays = {"run_on_output": output[:, 0], "run_on_target": y[:, 0]}
     if options.task == "gts":
         wrong = (output > 0.5) != (y > 0.5)
-        measures = {"exact_until": np.where(wrong.any(axis=0), wrong.argmax(axis=0), T).min(axis=1)}
-    else:
-        errors = [period_errors(output[:, :, k], np.broadcast_to(y[..., k], (T, S)), period)
-                  for k, period in enumerate(options.periods)]  # fmt: skip
-        held = [np.where((e > HELD).any(axis=0), (e > HELD).argmax(axis=0), len(e)) for e in errors]
-        rmse = np.sqrt(np.square(output - y)[: options.T].mean(axis=0)).max(axis=1)
-        measures = {"rmse": rmse, "periods_held": np.min(held, axis=0)}
-    return measures, {"run_on_output": output[:, 0], "run_on_target": y[:, 0]}
+        return {"exact_until": np.where(wrong.any(axis=0), wrong.argmax(axis=0), T).min(axis=1)}, arrays
+    held = []
+    for k, period in enumerate(options.periods):
+        given_up = period_errors(output[:, :, k], np.broadcast_to(y[..., k], (T, S)), period) > HELD
+        held.append(np.where(given_up.any(axis=0), given_up.argmax(axis=0), len(given_up)))
+    held, periods = np.array(held), np.array(options.periods)[:, None]
+    until = held * periods
+    held = held[until.argmin(axis=0), np.arange(S)]
+    rmse = np.sqrt(np.square(output - y)[: options.T].mean(axis=0)).max(axis=1)
+    return {"rmse": rmse, "periods_held": held, "exact_until": until.min(axis=0)}, arrays
 
 
 def measure(net, blocks, options):
@@ -643,7 +665,7 @@ def measure(net, blocks, options):
 
     solve_rate_without_*: what is left of the solve rate when the peepholes of one kind of gate, or all, are cut.
     """
-    measures, arrays = (measure_distances(net, blocks), {}) if options.task == "msd" else run_on(net, options)
+    measures, arrays = (measure_distances(net, blocks, options), {}) if options.task == "msd" else run_on(net, options)
     if net.cell.peephole:
         peep = net.p.peep.copy()
         for gate in *net.cell.gates, "all":
@@ -942,7 +964,9 @@ def parse_periods(text):
 
 def count(text):
     """A whole number of at least 0."""
-    return 0 if text.strip() == "0" else positive(text)
+    if text.strip().isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 0")
 
 
 def words(options):
@@ -984,7 +1008,7 @@ def build_parser():
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences (msd)")
     add("--snapshot-every", "--snapshot_every", type=positive, default=100, help="steps between snapshots")
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write")
+    add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write; gts, pfg: a folder in it")
     add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
     add("--quick", action="store_true", help="a run of seconds: " + words(QUICK))
     add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
@@ -998,7 +1022,8 @@ def parse_options(argv):
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
     recipe = RECIPES[first.recipe] | (TASK_RECIPES.get(first.task, {}) if first.recipe == "default" else {})
-    parser.set_defaults(**recipe | (QUICK if first.quick else {}))
+    out = {} if first.task == "msd" else {"out": f"results/{EXPERIMENT}/{first.task}"}
+    parser.set_defaults(**recipe | out | (QUICK if first.quick else {}))
     options = parser.parse_args(argv)
     for name in "eval_every", "snapshot_every":
         interval = getattr(options, name)
@@ -1007,7 +1032,7 @@ def parse_options(argv):
             parser.error(f"argument --{name.replace('_', '-')}: {interval} is more than {steps}")
     if not options.out:
         parser.error("argument --out: a folder is wanted")
-    if options.D_min > options.D_max:
+    if options.task == "msd" and options.D_min > options.D_max:
         parser.error(f"argument --D-min: {options.D_min} is more than --D-max {options.D_max}")
     if options.task == "msd" and 2 * options.D_max >= options.T:
         least = f"the least is 2 * D_max + 1 = {2 * options.D_max + 1}"
@@ -1047,7 +1072,7 @@ def print_summary(runs, seeds, task="msd"):
         reach = np.median([value for value in run["measures"][name] if value is not None] or [np.nan])
         spread = f"{np.median(rate):.3f} [{rate.min():.3f}, {rate.max():.3f}]" if rate.size else "-"
         error = f"{np.median(mse):.1e}" if mse.size else "-"
-        reach = f"{reach:.3f}" if task == "msd" else f"{reach:,.0f}"
+        reach = "-" if np.isnan(reach) else f"{reach:.3f}" if task == "msd" else f"{reach:,.0f}"
         solved = f"{(rate >= SOLVED).sum()}/{len(seeds)}"
         print(f"{variant:9}{run['trainable_parameters']:11}{solved:>9}{spread:>29}{error:>14}{reach:>16}"
               f"{run['wall_clock_s']:9.1f}")  # fmt: skip

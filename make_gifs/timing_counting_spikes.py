@@ -120,7 +120,8 @@ def animate(results, arrays, n_frames):
         axis = figure.add_subplot(grid[row, 0])
         draw_task(axis, x[:, 0, k], y[:, k], task)
         for variant in variants:
-            (line,) = axis.plot([], [], color=COLOUR[variant], linewidth=1.5, label=f"output, {variant}")
+            width = {"peephole": 2.6, "vanilla": 1.2}[variant]  # so that both are seen where they agree
+            (line,) = axis.plot([], [], color=COLOUR[variant], linewidth=width, label=f"output, {variant}")
             outputs.append((line, variant, k))
         if row < len(sequences) - 1:
             axis.set_xticklabels([])
@@ -137,8 +138,9 @@ def animate(results, arrays, n_frames):
             run = results["runs"][variant]["history"]
             steps, values = np.array(run["step"]), np.array(run[name], float)[:, 0]
             axis.plot(steps * batch, values, color="#BBBBBB", linewidth=1.2)
+            size = {"peephole": 9, "vanilla": 5}[variant]
             (past,) = axis.plot([], [], color=COLOUR[variant])
-            (now,) = axis.plot([], [], "o", color=COLOUR[variant], markersize=7)
+            (now,) = axis.plot([], [], "o", color=COLOUR[variant], markersize=size)
             points.append((past, now, steps, values))
         room = 0.02 * max(steps[-1] * batch, 1)
         axis.set_xlim(-room, steps[-1] * batch + room)
@@ -159,7 +161,8 @@ def animate(results, arrays, n_frames):
             here = values[before][-1]  # as last measured
             past.set_data(np.append(steps[before], step[k]) * batch, np.append(values[before], here))
             now.set_data([step[k] * batch], [here])
-        title.set_text(f"after {step[k] * batch:,} training sequences")
+        title.set_text(f"LSTM with and without peepholes after {step[k] * batch:,} training sequences"
+                       if len(variants) > 1 else f"LSTM, {first}, after {step[k] * batch:,} training sequences")  # fmt: skip
 
     moving = [line for line, *_ in outputs] + [artist for past, now, *_ in points for artist in (past, now)]
     return figure, [*moving, title], draw, len(shown)

@@ -81,7 +81,7 @@ EXPERIMENTS = {
              ("--task pfg --period 150", "--periods: 150 is not less than the 150 steps"), ("--periods 5,x", "at least 1"),
              ("--task count", "count"), ("--wave sine", "sine"), ("--schedule step", "step"), ("--clip 0", "above 0"),
              ("--halve-every 0", "at least 1"), ("--peephole-std=-0.1", "at least 0"), ("--peephole-std nan", "at least 0"),
-             ("--draw=-1", "at least 1"), ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite")),
+             ("--draw=-1", "at least 0"), ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite")),
         pictures="cell_state clock peephole_weights sample_predictions training_curves weights",
         writeup_sets=("seeds", "peep", "steps", "lr"),
         writeup_rates=(1, 0.5),

@@ -75,6 +75,22 @@ def test_held_out_sequences_do_not_depend_on_training(lab):
         assert (x[:, 0] == other_x[:, 1]).all() and (y[:, 0] == other_y[:, 1]).all()
 
 
+def test_no_sequence_is_seen_twice(lab, monkeypatch):
+    options = options_of(lab, "--T", 400, "--D-max", 199, "--steps", 2 * lab.CHUNK, "--batch", 8, "--eval-n", 64)
+    seen = [lab.held_out(options)[0][0]]
+
+    def update(net, state, x, *_):
+        seen.append(x.copy())
+        state.step += 1
+
+    monkeypatch.setattr(lab, "update", update)
+    state = lab.initial_state(lab.Cell(), options)
+    lab.train("x", lab.Cell(), options, state, lambda state: None, SimpleNamespace(seen=False))
+    assert len(seen) == 2 * lab.CHUNK + 1
+    different = {column.tobytes() for x in seen for column in x[:, 0, 0].T}
+    assert len(different) > 64 + 2 * lab.CHUNK * 8 - 10, "a few of 29,000 come twice by chance"
+
+
 def test_recorded_sequences_span_all_gaps(lab):
     x, y = lab.recorded(options_of(lab))
     second, target = lab.spike_steps(x[:, None], y[:, None])
@@ -214,26 +230,38 @@ def test_paths_between_spike_and_target(lab):
     rng = np.random.default_rng(0)
     T, S, H, n = 40, 2, 3, 6
     second, target = rng.integers(5, 10, (S, n)), rng.integers(20, 39, (S, n))
+    second[0, 0], target[0, 0] = 30, 35  # fewer steps than SETTLE
     c = rng.standard_normal((T, S, H, n))
     c[:, 0, 0] = np.arange(T)[:, None]  # an even ramp
     c[:, 0, 1] = np.minimum(np.arange(T)[:, None], target[0] - 1)  # that stops one step early
+    c[target[1], 1, 1, np.arange(n)] = 1000
     c[:, 1, 2] = -np.maximum(np.arange(T)[:, None], second[1] + lab.SETTLE)  # that begins SETTLE steps late
-    wanted = np.zeros((4, S))
+    wanted = np.zeros((5, S))
     for s in range(S):
         for k in range(n):
             for j in range(H):
                 a, b = second[s, k], target[s, k]
-                whole, settled = np.diff(c[a : b + 1, s, j, k]), np.diff(c[a + lab.SETTLE : b, s, j, k])
-                late = settled[len(settled) - len(settled) // 4 :]
+                begin = a + min(lab.SETTLE, b - a - 2)
+                whole, settled = np.diff(c[a : b + 1, s, j, k]), np.diff(c[begin:b, s, j, k])
+                edge = b - 1 - len(settled) / 4  # where the last quarter begins
+                late = [abs(move) * min(1, max(0, begin + 1 + n - edge)) for n, move in enumerate(settled)]
+                sizes = [(abs(c[t, s, j, k] - c[t - 1, s, j, k]), -t) for t in range(begin + 1, T)]
                 wanted[:, s] += [
                     (whole > 0).all() or (whole < 0).all(),
                     (settled > 0).all() or (settled < 0).all(),
                     abs(settled.sum()) / np.abs(settled).sum(),
-                    np.abs(late).sum() / np.abs(settled).sum(),
+                    sum(late) / np.abs(settled).sum(),
+                    abs(-max(sizes)[1] - b) <= 1,
                 ]
     found = lab.paths(c, second, target)
-    assert np.allclose(found, wanted / (H * n))
-    assert found[0, 0] == pytest.approx(1 / 3) and found[1, 0] == pytest.approx(2 / 3)
+    names = "monotone", "monotone_settled", "straight", "late_moves", "on_time"
+    assert np.allclose([found[name] for name in names], wanted / (H * n))
+    assert found["monotone"][0] == pytest.approx(1 / 3) and found["monotone_settled"][0] >= 2 / 3
+    assert found["on_time"][1] >= 1 / 3
+    ramp = lab.paths(np.broadcast_to(np.arange(40.0)[:, None, None, None], c.shape), second, target)
+    assert np.allclose(ramp["late_moves"], 0.25) and np.allclose(ramp["straight"], 1)
+    shortest = lab.paths(rng.standard_normal(c.shape), np.full((S, n), 7), np.full((S, n), 8))
+    assert (shortest["monotone"] == 1).all() and not shortest["straight"].any(), "no step lies between"
 
 
 class Puppet:
@@ -244,7 +272,7 @@ class Puppet:
 
 
 def test_what_cells_tell_of_time(lab, monkeypatch):
-    options = options_of(lab, "--T", 60, "--D-min", 12, "--D-max", 20)
+    options = options_of(lab, "--T", 60, "--D-min", 12, "--D-max", 20, "--seeds", 9)
     x, y = lab.draw_population(options, (9,), 64)
     (second, target), t = lab.spike_steps(x, y), np.arange(60)[:, None, None]
     c = np.zeros((61, 1, 4, 64))
@@ -252,50 +280,88 @@ def test_what_cells_tell_of_time(lab, monkeypatch):
     c[1:, :, 1] = (target - second) * (t >= second)  # a register of the gap
     c[1:, :, 2] = np.where(t == second, -1, 1) * (target - second)  # a mirror
     c[1:, :, 3] = np.random.default_rng(0).standard_normal((60, 1, 64))
-    output = np.where(t == target - 1, 1.0, 0.0)  # one step early
     monkeypatch.setattr(lab, "forward", lambda net, x: net.output)
-    found = lab.measure_distances(Puppet(c, output), [(x, y)])
-    values = {name: value[0] for name, value in found.items()}
-    assert values["timing_error"] == 1 and values["early_answers"] == 1 and values["late_answers"] == 0
-    assert values["within_one"] == 1 and values["mirror"] == pytest.approx(-1) and values["timers"] == 0.25
-    assert max(values[name] for name in ("gap_error", "left_error", "best_cell_error")) < 1e-6
+
+    def measured(output):
+        found = lab.measure_distances(Puppet(c, output), [(x, y)], options)
+        return {name: value[0] for name, value in found.items()}
+
+    def spike(at):
+        return np.where(t == np.clip(at, 0, 59), 1.0, 0.0)
+
+    values = measured(spike(target - 1))
+    assert values["timing_error"] == values["early_answers"] == values["within_one"] == 1
+    assert values["late_answers"] == 0 and values["answer_slope"] == 1
+    assert values["mirrors"] == 0.25 and values["timers"] == 0.25
+    assert max(values[name] for name in ("gap_error", "left_error", "best_cell_error")) < 0.1
+    late = (np.arange(64) % 4 == 0) & (target < 58)
+    values = measured(spike(np.where(late, target + 2, target)))
+    assert values["late_answers"] == late.mean() == 1 - values["within_one"] == values["timing_error"] / 2 > 0.1
+    assert measured(spike(second + 12))["answer_slope"] == pytest.approx(0)
+    assert measured(spike(second + 1.5 * (target - second) - 6))["answer_slope"] > 1.3
     c[:, :, :3] = 0
-    values = {name: value[0] for name, value in lab.measure_distances(Puppet(c, output), [(x, y)]).items()}
-    assert abs(values["gap_error"] / (target - second).std() - 1) < 0.2, "no better than a constant"
-    assert abs(values["left_error"] / 2.87 - 1) < 0.1 and values["timers"] == 0
+    values = measured(spike(target))
+    assert 0.9 < values["gap_error"] / (target - second).std() < 1.3, "no better than a constant, on fresh sequences"
+    assert 0.95 < values["left_error"] / 2.87 < 1.1 and values["timers"] == 0
+    short = options_of(lab, "--T", 60, "--D-min", 9, "--D-max", 20, "--seeds", 9)
+    found = lab.measure_distances(Puppet(c, spike(target)), [(x, y)], short)
+    assert "gap_error" in found and not {"left_error", "best_cell_error", "timers"} & found.keys()
+
+
+def test_read_outs_are_measured_on_other_sequences_and_blurred(lab):
+    rng = np.random.default_rng(0)
+    cells, values = rng.standard_normal((40, 1, 15)), rng.standard_normal((40, 1))
+    assert lab.read_out_error(cells, values, np.random.default_rng(1)) > 1.2, "what was fitted does not carry over"
+    hidden = np.ones((400, 1, 2)) + rng.standard_normal((400, 1, 1))
+    values = rng.standard_normal((400, 1))
+    hidden[:, :, 1] += 1e-4 * values  # their difference tells it, in the fourth digit
+    assert lab.read_out_error(hidden, values, np.random.default_rng(1)) > 0.9
+    hidden[:, :, 1] += values
+    assert lab.read_out_error(hidden, values, np.random.default_rng(1)) < 0.1
+    assert np.isnan(lab.read_out_error(hidden * np.inf, values, rng))
 
 
 def test_running_on(lab, monkeypatch):
     for words in ("--task gts --periods 4,5 --T 20", "--task pfg --periods 4,5 --T 20 --wave rectangle"):
-        options = options_of(lab, *words.split(), "--seeds", "0-2")
+        options = options_of(lab, *words.split(), "--seeds", "0-3")
         x, y = lab.make_batch(None, 0, options, 200)
-        output = np.repeat(y[:, None], 3, axis=1)
+        output = np.repeat(y[:, None], 4, axis=1)
         output[103, 1, 1] = 1 - output[103, 1, 1]
         output[[7, 150], 2, 0] = 1 - output[[7, 150], 2, 0]
+        output[199, 3, 0] = 1 - output[199, 3, 0]
         cell = lab.Cell(2, 2)
-        net = lab.Network(cell, np.zeros((3, cell.P)), 20, 2, backward=False)
+        net = lab.Network(cell, np.zeros((4, cell.P)), 20, 2, backward=False)
         monkeypatch.setattr(lab, "forward", lambda net, x, output=output: output)
         measures, arrays = lab.run_on(net, options)
         assert (arrays["run_on_target"] == y).all() and (arrays["run_on_output"] == y).all()
         if options.task == "gts":
-            assert measures["exact_until"].tolist() == [200, 103, 7]
+            assert measures["exact_until"].tolist() == [200, 103, 7, 199]
         else:
-            assert measures["periods_held"].tolist() == [40, 20, 1]  # 200 / 5; 103 is in the 21st of 5 steps
-            assert np.allclose(measures["rmse"], [0, 0, math.sqrt(1 / 20)])
+            assert measures["periods_held"].tolist() == [50, 20, 1, 49]  # of 4, 5, 4 and 4 steps
+            assert measures["exact_until"].tolist() == [200, 100, 4, 196]
+            assert np.allclose(measures["rmse"], [0, 0, math.sqrt(1 / 20), 0])
+
+
+@pytest.mark.parametrize("words", ["--task gts --periods 5,7", "--task pfg --periods 5,7"])
+def test_running_on_begins_with_the_training_length(lab, tmp_path, words):
+    _, recorded = run(lab, tmp_path, *words.split())
+    for variant in "peephole", "vanilla":
+        assert np.allclose(recorded[f"{variant}/run_on_output"][:24], recorded[f"{variant}/output"][-1], atol=1e-6)
 
 
 def test_cut_peepholes_are_put_back(lab):
-    options = options_of(lab, "--T", 20, "--D-min", 2, "--D-max", 6, "--eval-n", 64)
+    options = options_of(lab, "--T", 7, "--D-min", 1, "--D-max", 3, "--eval-n", 64)
     cell = lab.Cell(3)
-    theta = np.random.default_rng(0).standard_normal((1, cell.P))
+    theta = np.random.default_rng(3).standard_normal((1, cell.P))
     before = theta.copy()
-    net, blocks = lab.Network(cell, theta, 20, 64, backward=False), lab.held_out(options)
+    net, blocks = lab.Network(cell, theta, 7, 64, backward=False), lab.held_out(options)
     measures, _ = lab.measure(net, blocks, options)
     assert (theta == before).all()
     for gate, rows in {"o": 0, "i": 1, "f": 2, "all": slice(None)}.items():
         net.p.peep[:, rows] = 0
         assert lab.evaluate(net, blocks, options)[1] == measures[f"solve_rate_without_{gate}"]
         theta[...] = before
+    assert len({float(measures[f"solve_rate_without_{gate}"][0]) for gate in "oif"}) == 3, "a test that can fail"
 
 
 # ------------------------------------------------------------------------------------------------------ runs
@@ -325,7 +391,9 @@ def run(lab, folder, *arguments):
     return json.loads((folder / "results.json").read_text()), np.load(folder / "snapshots.npz")
 
 
-@pytest.mark.parametrize("arguments", ["", "--no-forget-gate", "--task gts --periods 5,7", "--task pfg --dtype float64"])
+@pytest.mark.parametrize(
+    "arguments", ["", "--no-forget-gate", "--task gts --periods 5,7", "--task pfg --dtype float64"]
+)
 def test_recorded_weights_rebuild_the_network(lab, tmp_path, arguments):
     results, recorded = run(lab, tmp_path, *arguments.split(), "--seeds", 3)
     for variant in results["runs"]:
@@ -347,8 +415,9 @@ def test_snapshots_are_as_the_docstring_says(lab, tmp_path):
     wanted = {f"{variant}/{name}": shape for variant in results["runs"] for name, shape in shapes.items()}
     wanted["peephole/weights/peep"] = (3, 8)
     assert {name: recorded[name].shape for name in recorded} == wanted
-    names = {name.split("/", 1)[1] for name in wanted} - {"i", "o", "f"}
-    assert all(re.search(rf"\s{name}\s", lab.__doc__.split("snapshots.npz")[1]) for name in names)
+    names = {name.split("/", 1)[1] for name in wanted}
+    table = re.search(r"\n    step \(N,\).*?\n\n", lab.__doc__, flags=re.DOTALL)[0]
+    assert names == set(re.findall(r"\b(?:step|x|y|output|c|h|[oif]|weights/\w+)\b", table)) - {"n"}
     results, recorded = run(lab, tmp_path, "--task", "gts", "--periods", "5,7")
     assert recorded["peephole/x"].shape == (T, 2, 2) and recorded["vanilla/run_on_output"].shape == (240, 2)
 
@@ -366,6 +435,47 @@ def test_measures_of_the_untrained_network_are_those_before_the_first_step(lab, 
     barely, _ = run(lab, tmp_path / "b", "--seeds", "0,1", "--steps", 20, "--lr", 1e-30)
     for variant, found in trained["runs"].items():
         assert found["untrained"] == barely["runs"][variant]["measures"] != found["measures"]
+
+
+def test_history_and_first_reached(lab, tmp_path):
+    assert lab.first_reached({"step": [0, 10, 20], "solve_rate": [[0, 0, 1], [0.98, 0.99, 0], [0.98, 0.5, 0.99]]},
+                             0.99, 8) == [None, 80, 0]  # fmt: skip
+    options = options_of(lab, "--T", 24, "--D-min", 3, "--D-max", 10, "--eval-n", 40, "--batch", 4, "--steps", 1,
+                         "--eval-every", 1, "--lr", 1e-30)  # fmt: skip
+    x, y = lab.draw_population(options, (lab.TRAIN, 0), 64)
+    state = lab.initial_state(lab.Cell(), options)
+    net = lab.Network(lab.Cell(), state.theta, 24, 4)
+    wanted = np.square(lab.forward(net, x[..., :4]) - y[..., :4]).mean()
+    result, _ = lab.train("x", lab.Cell(), options, state, lambda state: None, SimpleNamespace(seen=False))
+    assert result["history"]["train_loss"][-1][0] == pytest.approx(wanted, rel=1e-5)
+    (blocks,) = lab.held_out(options)
+    output = lab.forward(lab.Network(lab.Cell(), state.theta, 24, 64), blocks[0])[..., :40]
+    error = np.square(output - blocks[1][..., :40]).mean()
+    assert result["final"]["test_mse"][0] == pytest.approx(error, rel=1e-5), "of the first eval_n sequences"
+
+
+def test_the_gradient_is_averaged_over_the_batch(lab):
+    options = options_of(lab, "--T", 24, "--D-min", 3, "--D-max", 10, "--clip", 1e9)
+    x, y = lab.draw_population(options, (lab.TRAIN, 0), 4)
+    grads = []
+    for copies in (1, 3):
+        state = lab.initial_state(lab.Cell(), options)
+        net = lab.Network(lab.Cell(), state.theta, 24, 4 * copies)
+        lab.update(net, state, np.tile(x, copies), np.tile(y, copies), options, np.ones(1, bool))
+        grads.append(net.grad.copy())
+    assert np.allclose(*grads, rtol=1e-3, atol=1e-6)
+
+
+def test_generators_do_not_heed_the_number_of_held_out_sequences(lab, tmp_path):
+    rates = [run(lab, tmp_path, "--task", "pfg", "--periods", "5,19", "--eval-n", n)[0]["runs"]["vanilla"]["final"]
+             for n in (1, 512)]  # fmt: skip
+    assert rates[0] == rates[1]
+
+
+def test_each_task_has_a_folder_of_its_own(lab):
+    outs = [options_of(lab, *words.split()).out for words in ("", "--task gts", "--task pfg", "--task gts --quick")]
+    base = "results/timing_counting_spikes"
+    assert outs == [base, f"{base}/gts", f"{base}/pfg", "results/quick/timing_counting_spikes"]
 
 
 def test_rates(lab):

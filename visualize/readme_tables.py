@@ -542,7 +542,9 @@ def paired(words, runs):
     error = mse[1] - mse[0]  # decades that peepholes save
     sooner = np.subtract(*([np.inf if n is None else n for n in run["sequences_to_99"]] for run in (one, both)))
     sooner = sooner[~np.isnan(sooner)]
-    split = [f"{(d > 0).sum()}, {(d < 0).sum()}, {(d == 0).sum()} (p = {sign_test(d):.2g})" for d in (solve, error, sooner)]
+    split = [
+        f"{(d > 0).sum()}, {(d < 0).sum()}, {(d == 0).sum()} (p = {sign_test(d):.2g})" for d in (solve, error, sooner)
+    ]
     return [words, len(solve), split[0], bootstrap(solve, "+.3f"), split[1], bootstrap(error, "+.2f"), split[2]]
 
 
@@ -645,7 +647,9 @@ def timing_basin():
     }
     rows = [["with peepholes, seeds 0–29", *TIMING_HEAD]]
     rows += [timing_row(words, timing(name)["peephole"]) for name, words in names.items()]
-    draws = [rates(timing(name)["peephole"]) for name in ("thirty_seeds/writeup", *(f"basin/draw-{k}" for k in (1, 2, 3)))]
+    draws = [
+        rates(timing(name)["peephole"]) for name in ("thirty_seeds/writeup", *(f"basin/draw-{k}" for k in (1, 2, 3)))
+    ]
     rows += [timing_row(f"the write-up's, other training sequences ({k})", timing(f"basin/draw-{k}")["peephole"])
              for k in (1, 2, 3)]  # fmt: skip
     return table(*rows) + "\n\n" + draws_agree(np.array(draws))
@@ -668,7 +672,9 @@ def draws_agree(draws):
 def timing_generate():
     head = ["", *(f"{kind}: {what}" for kind in KIND.values() for what in ("solved", "mean squared error", "how far"))]
     rows = [[*head]]
-    names = {f"gts-{F}": f"spikes, period {F}" for F in (10, 20, 30, 50)} | {"gts-10-15-20": "spikes, periods 10, 15, 20"}
+    names = {f"gts-{F}": f"spikes, period {F}" for F in (10, 20, 30, 50)} | {
+        "gts-10-15-20": "spikes, periods 10, 15, 20"
+    }
     names |= {f"{wave}-{F}": f"{wave}, period {F}" for wave in ("cos", "triangle", "rectangle") for F in (10, 25)}
     for name, words in names.items():
         row = [words]

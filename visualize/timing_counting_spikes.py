@@ -142,7 +142,11 @@ def cell_state(results, arrays):
     figure, axes = plt.subplots(2, len(variants), figsize=(6.5 * len(variants), 6.2), sharex=True, squeeze=False,
                                 height_ratios=(2, 1))  # fmt: skip
     for (cells, outputs), variant in zip(axes.T, variants):
-        x, y, c = arrays[f"{variant}/x"][:, 0, -1], arrays[f"{variant}/y"][:, -1], arrays[f"{variant}/c"][-1, :, :, -1].T
+        x, y, c = (
+            arrays[f"{variant}/x"][:, 0, -1],
+            arrays[f"{variant}/y"][:, -1],
+            arrays[f"{variant}/c"][-1, :, :, -1].T,
+        )
         scale = np.maximum(np.abs(c).max(axis=1, keepdims=True), 1e-6)
         image = cells.imshow(c / scale, cmap="RdBu", vmin=-1, vmax=1)
         labels = [f"{k}  (±{value:.2g})" for k, value in enumerate(scale[:, 0])]
@@ -155,9 +159,10 @@ def cell_state(results, arrays):
             for t in inputs:
                 axis.axvline(t, color=INPUT_COLOUR, linestyle=":", linewidth=1.5)
             axis.axvline(target, color=TARGET_COLOUR, linestyle=":", linewidth=2)
-        cells.set_title(f"{variant}: cell states $c_t$, and their largest size")
+        cells.set_title(f"{variant}: cell states $c_t$")
+        cells.set_ylabel("cell (its largest $|c_t|$)")
     figure.colorbar(image, ax=axes[0], label="share of the cell's largest $|c_t|$", pad=0.01)
-    figure.suptitle("The longest gap: grey, the two input spikes; green, when the third is due")
+    figure.suptitle("Dotted: the two input spikes and, in green, when the third is due", fontsize=12)
     return figure
 
 
@@ -165,8 +170,10 @@ def clock(results, arrays):
     """Cell states of the first variant for all recorded gaps, time counted from the second spike."""
     variant = next(iter(results["runs"]))
     x, y, c = arrays[f"{variant}/x"][:, 0], arrays[f"{variant}/y"], arrays[f"{variant}/c"][-1]
-    H = min(c.shape[1], 8)
-    figure, axes = plt.subplots(2, -(-H // 2), figsize=(13, 5.8), sharex=True, squeeze=False)
+    H, cells = min(c.shape[1], 8), c.shape[1]
+    figure, axes = plt.subplots(2, max(2, -(-H // 2)), figsize=(13, 5.8), sharex=True, squeeze=False)
+    for axis in axes.ravel()[H:]:
+        axis.set_axis_off()
     for cell, axis in enumerate(axes.ravel()[:H]):
         for k, colour in enumerate(GAP_COLOUR):
             t1, t2, target = spikes_of(x[:, k], y[:, k])
@@ -184,8 +191,11 @@ def clock(results, arrays):
     due = plt.Line2D([], [], color="#777777", marker="o", linestyle="", markersize=5)
     figure.legend([*handles, due], [*labels, "when the third spike is due"], loc="outside lower center", ncols=5)
     late = results["runs"][variant]["measures"]["late_moves"][0]
-    said = "-" if late is None else f"{100 * late:.0f} % of the way falls into the last quarter of the time"
-    figure.suptitle(f"{variant}, seed {results['seeds'][0]}, first to third spike: {said}")
+    said = (
+        "diverged" if late is None else f"{100 * late:.0f} % of the way to the third spike is gone in the last quarter"
+    )
+    which = f", cells 0 to {H - 1} of {cells}" if cells > H else ""
+    figure.suptitle(f"{variant}, seed {results['seeds'][0]}{which}: {said}")
     return figure
 
 
@@ -203,7 +213,8 @@ def peephole_weights(results, arrays):
     measures, rate = results["runs"]["peephole"]["measures"], final(results["runs"]["peephole"], "solve_rate")
     left = {name: measures[f"solve_rate_without_{name}"][0] for name in (*list(GATE)[: len(peep)], "all")}
     words = ", ".join(f"without {name}'s {value:.2f}" for name, value in left.items() if value is not None)
-    figure.suptitle(f"Seed {results['seeds'][0]}: solve rate {rate}; {words}".replace("all's", "any"))
+    said = f"solve rate {rate}" + f"; {words}".replace("all's", "any") if words else "diverged"
+    figure.suptitle(f"Seed {results['seeds'][0]}: {said}")
     return figure
 
 
@@ -218,7 +229,7 @@ def weights(results, arrays):
         image = axis.imshow(W, cmap="RdBu", norm=matplotlib.colors.SymLogNorm(1, vmin=-limit, vmax=limit))
         names = [*(f"{GATE[gate]}s" for gate in "oif"[: len(W) // H - 1]), "candidates"]
         axis.set_yticks(np.arange(len(names)) * H + (H - 1) / 2, names, rotation=90, va="center")
-        axis.set_xticks([(H - 1) / 2, *range(H, width)], ["$h_{t-1}$", *["$x_t$"] * (width - H - 1), "bias"])
+        axis.set_xticks([(H - 1) / 2, H + (width - H - 2) / 2, width - 1], ["$h_{t-1}$", "$x_t$", " 1"])
         for k in range(1, len(names)):
             axis.axhline(k * H - 0.5, color="#000000", linewidth=1)
         axis.axvline(H - 0.5, color="#000000", linewidth=1)
@@ -235,7 +246,8 @@ def target_and_output(results, arrays):
     T, task, periods = config["T"], config["task"], config["periods"]
     figure, axes = plt.subplots(len(periods) * len(variants), 2, figsize=(13, 1.2 + 1.7 * len(periods) * len(variants)),
                                 sharey=True, squeeze=False)  # fmt: skip
-    for row, (k, variant) in zip(axes, ((k, variant) for k in range(len(periods)) for variant in variants)):
+    order = [(k, variant) for k in range(len(periods)) for variant in variants]
+    for row, (k, variant) in zip(axes, order):
         output, target = arrays[f"{variant}/run_on_output"][:, k], arrays[f"{variant}/run_on_target"][:, k]
         for axis, steps in zip(row, (slice(0, T), slice(len(output) - T, len(output)))):
             t = np.arange(len(output))[steps]
@@ -258,15 +270,14 @@ def target_and_output(results, arrays):
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
 
     def reach(run):
-        value = run["measures"]["exact_until" if task == "gts" else "periods_held"][0]
+        value = run["measures"]["exact_until"][0]
+        whole = len(output) if task == "gts" else min(len(output) // period * period for period in periods)
         if value is None:
             return "diverged"
-        whole = len(output) if task == "gts" else len(output) // max(periods)
-        words = f"{value:,} of {whole:,} " + ("steps" if task == "gts" else "periods")
-        return f"all {whole:,} " + words.split()[-1] if value == whole else words
+        return f"right for all {len(output):,} steps" if value >= whole else f"right for {value:,.0f} steps"
 
-    what = "Spikes" if task == "gts" else f"Wave ({config['wave']})"
-    kept = "; ".join(f"{variant} right for {reach(run)}" for variant, run in results["runs"].items())
+    what = "Spikes" if task == "gts" else f"A {config['wave']} wave"
+    kept = "; ".join(f"{variant} {reach(run)}" for variant, run in results["runs"].items())
     figure.suptitle(f"{what} of period {', '.join(map(str, periods))} from one start pulse: {kept}")
     return figure
 
@@ -294,7 +305,7 @@ def thirty_seeds():
         for axis, (variant, run) in zip(column, results["runs"].items()):
             seen = np.array(run["history"]["step"]) * batch_of(results)
             axis.plot(seen, history(run, "solve_rate"), color=COLOUR[variant], linewidth=0.8, alpha=0.6)
-            axis.plot(seen, np.median(history(run, "solve_rate"), axis=1), color=COLOUR[variant], linewidth=3)
+            axis.plot(seen, np.nanmedian(history(run, "solve_rate"), axis=1), color=COLOUR[variant], linewidth=3)
             solved = (rates(run) >= 0.99).sum()
             axis.set_title(f"{RECIPE[recipe]}, {variant}: {solved} of {len(results['seeds'])} end at 0.99 or more")
             axis.set_ylim(-0.02, 1.02)
@@ -311,6 +322,9 @@ def thirty_seeds():
     return figure
 
 
+LENGTHS = (150, 300, 600)
+
+
 def length():
     """Solve rates against the length of sequences, one dot a seed."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), sharex=True)
@@ -324,14 +338,18 @@ def length():
             mse = np.array(run["final"]["test_mse"], float) * T
             for axis, shown in zip(axes, (values, mse)):
                 axis.plot(at, shown, "o", markersize=4, color=COLOUR[variant], alpha=0.6, markeredgewidth=0)
-                axis.plot([T * side * 0.95, T * side * 1.05], [np.median(shown)] * 2, color=COLOUR[variant], linewidth=3)
+                axis.plot(
+                    [T * side * 0.95, T * side * 1.05], [np.nanmedian(shown)] * 2, color=COLOUR[variant], linewidth=3
+                )
             ends[variant, T] = f"{(values >= 0.99).sum()}/{len(values)}"
     axes[0].set_title("solve rate (bars: median)")
     axes[1].set(yscale="log")
     axes[1].set_title("squared error of a sequence, summed over its steps")
     labels = [f"{T}\n{ends['peephole', T]} and {ends['vanilla', T]}" for T in LENGTHS]
     for axis in axes:
-        axis.set(xscale="log", xlabel="steps T of a sequence (distances T/5 to 2T/5); seeds that solve it, with and without")
+        axis.set(
+            xscale="log", xlabel="steps T of a sequence (distances T/5 to 2T/5)\nseeds that solve it, with and without"
+        )
         axis.set_xticks(LENGTHS, labels)
         axis.minorticks_off()
     handles = [plt.Line2D([], [], color=COLOUR[variant], marker="o", linestyle="") for variant in COLOUR]
@@ -363,7 +381,7 @@ def main(argv=None):
         save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
     if not options.run:
         for task, words in (("gts", "--task gts --period 20"), ("pfg", "--task pfg --period 25 --wave triangle")):
-            made = load_run(run / task, EXPERIMENT, f"python3 {EXPERIMENT}.py {words} --out {run / task}")
+            made = load_run(run / task, EXPERIMENT, f"python3 {EXPERIMENT}.py {words}")
             save_picture(target_and_output(*made), out / f"{task}.png")
         for draw in STUDIES:
             save_picture(draw(), out / f"{draw.__name__}.png")
