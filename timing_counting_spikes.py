@@ -75,14 +75,14 @@ import numpy as np
 
 EXPERIMENT = "timing_counting_spikes"
 RECIPES = {
-    "default": {"steps": 2000, "lr": 0.02, "schedule": "cosine", "clip": 0.3, "input_gate_bias": -4.0,
+    "default": {"steps": 2500, "lr": 0.02, "schedule": "cosine", "clip": 0.3, "input_gate_bias": -4.0,
                 "forget_gate_bias": 5.0},
     "writeup": {"steps": 3000, "lr": 0.005, "schedule": "halving", "clip": 1.0, "input_gate_bias": 0.0,
                 "forget_gate_bias": 1.0},
 }  # fmt: skip
 TASK_RECIPES = {  # where the default of a task differs
     "gts": {"steps": 6000, "lr": 0.003, "clip": 1.0, "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
-    "pfg": {"steps": 3000, "lr": 0.01, "clip": 1.0, "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
+    "pfg": {"steps": 4000, "lr": 0.005, "clip": 0.3, "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
 }
 QUICK = {"steps": 200, "eval_n": 128, "out": f"results/quick/{EXPERIMENT}"}
 SOLVED = 0.99  # the least solve rate of a seed that has solved its task

@@ -184,12 +184,15 @@ def test_gradient_check_fails_without_any_one_term(name, source):
 
 @pytest.mark.parametrize("name, arguments", [(name, a) for name in EXPERIMENTS for a in EXPERIMENTS[name].alike])
 def test_a_seed_alone_and_among_thirty_is_the_same_to_the_bit(name, arguments, tmp_path):
-    _, thirty = run(name, tmp_path, *arguments.split(), "--seeds", "0-29")
+    results, thirty = run(name, tmp_path, *arguments.split(), "--seeds", "0-29")
     for theta in thirty.values():
         assert np.isfinite(theta).all() and len(np.unique(theta[:, 0])) == 30
     for seed in (0, 7, 29):
-        _, alone = run(name, tmp_path, *arguments.split(), "--seeds", seed)
+        found, alone = run(name, tmp_path, *arguments.split(), "--seeds", seed)
         assert same(alone, {variant: theta[[seed]] for variant, theta in thirty.items()})
+        for variant, mine in found["runs"].items():  # what is measured on the networks, too, but for rounding
+            for measure, (value,) in mine["measures"].items():
+                assert results["runs"][variant]["measures"][measure][seed] == pytest.approx(value, rel=1e-3, abs=1e-5)
 
 
 @every_experiment
