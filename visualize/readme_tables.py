@@ -561,17 +561,15 @@ def timing_paired():
 
 def timing_recipe():
     names = {
-        "writeup": "the write-up's",
-        "cosine": "… the rate falling to zero by a cosine",
-        "clip": "… and gradients clipped at 0.3",
-        "forget": "… and forget bias 4",
-        "biases": "… all of ours but the rate and the steps",
-        "default": "**our recipe**",
+        "recipe/constant": "the write-up's, at a constant rate of 0.005",
+        "thirty_seeds/writeup": "the write-up's: the rate halved after 1,500 of 3,000 steps",
+        "recipe/cosine": "… falling to zero by a cosine",
+        "recipe/biases": "… with our biases and our clipping at 0.3",
+        "thirty_seeds/default": "**our recipe**: … and from 0.02, in 2,500 steps",
     }
-    rows = [["", *TIMING_HEAD]]
-    for name, words in names.items():
-        rows += [timing_row(f"{words}, {KIND[kind]}", run) for kind, run in timing(f"recipe/{name}").items()]
-    return table(*rows)
+    head = ["with peepholes, seeds 0–29", *TIMING_HEAD[1:]]
+    rows = [timing_row(words, timing(name)["peephole"]) for name, words in names.items()]
+    return table(head, *([row[0], *row[2:]] for row in rows))
 
 
 def timing_ablations():
@@ -587,6 +585,9 @@ def timing_ablations():
     return table(*rows)
 
 
+TIMING_LENGTHS = (300, 600)
+
+
 def timing_length():
     rows = [["T", "distances", "seeds", "steps of training", "", *TIMING_HEAD[1:]]]
     for T in (150, *TIMING_LENGTHS):
@@ -600,103 +601,90 @@ def timing_length():
 
 
 def timing_clock():
-    sets = {f"our recipe, {KIND[kind]}": (kind, run) for kind, run in
-            timing("thirty_seeds/default", "thirty_seeds/default-fresh").items()}  # fmt: skip
-    failed = {}
+    columns = {}
+    for kind, run in timing("thirty_seeds/default", "thirty_seeds/default-fresh").items():
+        columns[f"our recipe, {KIND[kind]}: untrained"] = run, "untrained/", rates(run) >= 0
+        columns[f"our recipe, {KIND[kind]}"] = run, "", rates(run) >= 0
     for kind, run in timing("thirty_seeds/writeup", "thirty_seeds/writeup-fresh").items():
-        failed[f"write-up's, {KIND[kind]}: below 0.99"] = run, rates(run) < 0.99
-        failed[f"write-up's, {KIND[kind]}: solved"] = run, rates(run) >= 0.99
-    columns = {words: (run, rates(run) >= 0) for words, (_, run) in sets.items()} | failed
+        columns[f"write-up's, {KIND[kind]}: solved"] = run, "", rates(run) >= 0.99
+        columns[f"write-up's, {KIND[kind]}: not solved"] = run, "", rates(run) < 0.99
     names = {
         "timing_error": ("mean distance of the spike from its step", ".2f"),
         "within_one": ("spikes at most one step off", ".3f"),
         "early_answers": ("spikes too early", ".3f"),
         "late_answers": ("spikes too late", ".3f"),
-        "gap_error": ("error of D read from c at the second spike, steps", ".2f"),
-        "left_error": ("error of the steps left (1 to 10), read from c", ".2f"),
+        "answer_slope": ("steps by which a spike comes later if D is one longer", ".2f"),
+        "gap_error": ("error of D, read from all cells at the second spike, steps", ".2f"),
+        "left_error": ("error of the steps left (1 to 10), read from all cells", ".2f"),
         "best_cell_error": ("… from the best single cell", ".2f"),
         "timers": ("share of cells that tell the steps left to within 1", ".2f"),
+        "on_time": ("share of states whose largest move comes with the target", ".2f"),
         "monotone": ("share of states that are monotone, second spike to target", ".3f"),
         "monotone_settled": ("… without the first five steps and the last", ".3f"),
-        "untrained/monotone_settled": ("… of the untrained network", ".3f"),
         "straight": ("straightness of the way between", ".2f"),
         "late_moves": ("share of the way in the last quarter of the time", ".2f"),
-        "untrained/late_moves": ("… of the untrained network", ".2f"),
-        "mirror": ("least correlation of c before and at the second spike", ".2f"),
-        "untrained/mirror": ("… of the untrained network", ".2f"),
+        "mirrors": ("share of cells that the second spike turns over", ".2f"),
     }
-    rows = [["median [range]", *columns], ["seeds", *(int(np.sum(keep)) for _, keep in columns.values())]]
-    for name, (words, form) in names.items():
-        cells = (spread([v for v, yes in zip(run[name], keep) if yes], form) for run, keep in columns.values())
-        rows.append([words, *(cell.replace("-", "−") for cell in cells)])
     cut = {"o": "output gates", "i": "input gates", "f": "forget gates", "all": "all gates"}
-    for gate, words in cut.items():
-        name = f"solve_rate_without_{gate}"
-        cells = (spread([v for v, yes in zip(run[name], keep) if yes], ".2f") if name in run else "" for run, keep in
+    names |= {f"solve_rate_without_{gate}": (f"solve rate when the peepholes of {words} are cut", ".2f")
+              for gate, words in cut.items()}  # fmt: skip
+    rows = [["median [range]", *columns], ["seeds", *(int(np.sum(keep)) for *_, keep in columns.values())]]
+    for name, (words, form) in names.items():
+        cells = ([value for value, yes in zip(run.get(when + name, ()), keep) if yes] for run, when, keep in
                  columns.values())  # fmt: skip
-        rows.append([f"solve rate when the peepholes of {words} are cut", *cells])
+        rows.append([words, *(spread(values, form).replace("-", "−") if values else "" for values in cells)])
     return table(*rows)
 
 
-def timing_basin():
-    names = {
-        "basin/constant": "rate constant",
-        "thirty_seeds/writeup": "**the write-up's**: halved after 1,500 of 3,000 steps",
-        "basin/longer": "halved after 3,000 of 6,000 steps",
-        "basin/cosine": "falling to zero in 3,000 steps",
-    }
-    rows = [["with peepholes, seeds 0–29", *TIMING_HEAD]]
-    rows += [timing_row(words, timing(name)["peephole"]) for name, words in names.items()]
-    draws = [
-        rates(timing(name)["peephole"]) for name in ("thirty_seeds/writeup", *(f"basin/draw-{k}" for k in (1, 2, 3)))
-    ]
-    rows += [timing_row(f"the write-up's, other training sequences ({k})", timing(f"basin/draw-{k}")["peephole"])
-             for k in (1, 2, 3)]  # fmt: skip
-    return table(*rows) + "\n\n" + draws_agree(np.array(draws))
-
-
-def draws_agree(draws):
-    """Do seeds that fail with some training sequences fail with others? From solve rates (draws, S), as text."""
-    pairs = [np.corrcoef(ranks(a), ranks(b))[0, 1] for k, a in enumerate(draws) for b in draws[:k]]
-    failed = draws < 0.99
-    always, expected = failed.all(axis=0).sum(), failed.mean(axis=1).prod() * failed.shape[1]
-    rng, n = np.random.default_rng(0), failed.shape[1]
-    shuffled = [np.mean([np.corrcoef(ranks(a), ranks(b))[0, 1] for k, a in enumerate(mixed) for b in mixed[:k]])
-                for mixed in (np.array([rng.permutation(row) for row in draws]) for _ in range(2000))]  # fmt: skip
-    p = (np.sum(np.array(shuffled) >= np.mean(pairs)) + 1) / (len(shuffled) + 1)
-    return (f"Same initial weights, four sets of training sequences: the solve rates' mean rank correlation between sets "
-            f"is {np.mean(pairs):.2f} (p = {p:.2g}, seeds shuffled within each set); {always} of {n} seeds fail with all "
-            f"four, {expected:.1f} would if failing had nothing to do with the seed.").replace("-0.", "−0.")  # fmt: skip
+def timing_draws():
+    names = ("thirty_seeds/writeup", "draws/1", "draws/2")
+    runs = [timing(name)["peephole"] for name in names]
+    solve = np.array([rates(run) for run in runs])
+    failed, orders = solve < 0.99, [ranks(row) for row in solve]
+    n = failed.shape[1]
+    agreement = [np.corrcoef(orders[j], orders[k])[0, 1] for j, k in ((0, 1), (0, 2), (1, 2))]
+    rng, chance = np.random.default_rng(0), []
+    for _ in range(5000):
+        mixed = [rng.permutation(order) for order in orders]
+        chance.append(np.mean([np.corrcoef(mixed[j], mixed[k])[0, 1] for j, k in ((0, 1), (0, 2), (1, 2))]))
+    p = (np.sum(np.array(chance) >= np.mean(agreement)) + 1) / (len(chance) + 1)
+    rows = [["the write-up's recipe, with peepholes", *TIMING_HEAD[1:]]]
+    for k, run in enumerate(runs):
+        rows.append([f"training sequences {'of the seed' if k == 0 else f'drawn anew ({k})'}",
+                     *timing_row("", run)[2:]])  # fmt: skip
+    blank = [""] * (len(rows[0]) - 2)
+    return table(
+        *rows,
+        ["mean rank correlation of two draws' solve rates",
+         f"{np.mean(agreement):.2f} (p = {p:.2g})".replace("-0", "−0"), *blank],
+        ["seeds that fail in all three draws; expected if failing were independent",
+         f"{failed.all(axis=0).sum()} of {n}; {failed.mean(axis=1).prod() * n:.1f}", *blank],
+    )  # fmt: skip
 
 
 def timing_generate():
-    head = ["", *(f"{kind}: {what}" for kind in KIND.values() for what in ("solved", "mean squared error", "how far"))]
-    rows = [[*head]]
-    names = {f"gts-{F}": f"spikes, period {F}" for F in (10, 20, 30, 50)} | {
-        "gts-10-15-20": "spikes, periods 10, 15, 20"
-    }
+    names = {f"gts-{F}": f"spikes, period {F}" for F in (10, 20, 30, 50)}
     names |= {f"{wave}-{F}": f"{wave}, period {F}" for wave in ("cos", "triangle", "rectangle") for F in (10, 25)}
+    rows = [["", *(f"{kind}: {what}" for kind in KIND.values() for what in
+                   ("solved at 150 steps", "mean squared error", "right for 1,500 steps", "… until step"))]]  # fmt: skip
     for name, words in names.items():
         row = [words]
         for run in timing(f"generate/{name}").values():
-            until = run.get("exact_until") or run["periods_held"]
-            whole = 1500 if "exact_until" in run else 1500 // int(name.split("-")[1])
-            what = "steps" if "exact_until" in run else "periods"
+            period = int(name.split("-")[1])
+            whole = 1500 if name.startswith("gts") else 1500 // period * period
             row += [counted(rates(run) >= 0.99), spread(run["test_mse"], ".1e"),
-                    f"{sum(value == whole for value in until)} hold all {whole:,} {what}; "
-                    f"median {np.median([value or 0 for value in until]):,.0f}"]  # fmt: skip
+                    counted([value == whole for value in run["exact_until"]]),
+                    spread(run["exact_until"], ",.0f")]  # fmt: skip
         rows.append(row)
     return table(*rows)
 
-
-TIMING_LENGTHS = (300, 600)
 
 TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-length": order_length,
           "order-ablations": order_ablations, "order-claims": order_claims, "product-seeds": product_seeds,
           "product-recipe": product_recipe, "product-stuck": product_stuck, "product-ablations": product_ablations,
           "product-cells": product_cells, "product-lag": product_lag, "product-registers": product_registers,
           "timing-seeds": timing_seeds, "timing-paired": timing_paired, "timing-recipe": timing_recipe,
-          "timing-clock": timing_clock, "timing-basin": timing_basin, "timing-ablations": timing_ablations,
+          "timing-clock": timing_clock, "timing-draws": timing_draws, "timing-ablations": timing_ablations,
           "timing-length": timing_length, "timing-generate": timing_generate}  # fmt: skip
 
 
