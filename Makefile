@@ -156,12 +156,10 @@ timing_counting_spikes-seeds: $(VENV)/installed
 	$(TIMING) --seeds 30-59 $(TIMING_OUT)/thirty_seeds/default-fresh
 	$(TIMING) --seeds 30-59 --recipe writeup $(TIMING_OUT)/thirty_seeds/writeup-fresh
 
-# What of our recipe it takes; and fifty more seeds that nothing was chosen on.
+# Is the write-up's rate to blame?
 timing_counting_spikes-recipe: $(VENV)/installed
 	$(TIMING) --seeds 0-29 --peep --recipe writeup --schedule cosine $(TIMING_OUT)/recipe/cosine
 	$(TIMING) --seeds 0-29 --peep --recipe writeup --schedule constant $(TIMING_OUT)/recipe/constant
-	$(TIMING) --seeds 0-29 --peep --steps 3000 --lr 0.005 $(TIMING_OUT)/recipe/biases
-	$(TIMING) --seeds 1000-1049 --eval-every 500 $(TIMING_OUT)/recipe/default-fresh
 
 # Do the initial weights decide? The same with other training sequences.
 timing_counting_spikes-draws: $(VENV)/installed
@@ -175,8 +173,8 @@ timing_counting_spikes-ablations: $(VENV)/installed
 	$(TIMING) --seeds 0-29 --peep --peephole-std 0 --recipe writeup $(TIMING_OUT)/ablations/zero-peepholes-writeup
 
 timing_counting_spikes-length: $(VENV)/installed
-	$(TIMING) --seeds 0-19 --T 300 --D-min 60 --D-max 120 --steps 4000 $(TIMING_OUT)/length/300
-	$(TIMING) --seeds 0-9 --T 600 --D-min 120 --D-max 240 --steps 6000 $(TIMING_OUT)/length/600
+	$(TIMING) --seeds 0-14 --T 300 --D-min 60 --D-max 120 --steps 4000 $(TIMING_OUT)/length/300
+	$(TIMING) --seeds 0-5 --T 600 --D-min 120 --D-max 240 --steps 6000 $(TIMING_OUT)/length/600
 
 timing_counting_spikes-generate: $(VENV)/installed
 	$(TIMING) --seeds 0-9 --task gts --period 10 $(TIMING_OUT)/generate/gts-10

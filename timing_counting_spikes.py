@@ -29,7 +29,9 @@ c. A d before a name makes it the gradient of the loss; dz is that with respect 
 
 The headline, python3 timing_counting_spikes.py, both variants of one seed, ends like this:
 
-    (table)
+              parameters   solved   solve rate: median [range]      test MSE  off by (steps)  seconds
+    peephole         353      1/1         1.000 [1.000, 1.000]       3.4e-06           0.000     32.6
+    vanilla          329      1/1         1.000 [1.000, 1.000]       1.5e-04           0.000     24.2
 
 Files in --out (default: results/timing_counting_spikes; for gts and pfg a folder of their name in it). results.json:
 settings, the history of every seed, final values, measures (see measure) after training and before it. snapshots.npz,
@@ -117,7 +119,7 @@ def wave_form(name, phase):
 
 
 def make_batch(rng, n, options, T=None, gap=None):
-    """Draw n sequences of the task: inputs x (T, D, n), targets y (T, n), float32.
+    """Draw n sequences of the task: inputs x (T, D, n), targets y (T, n), float32 (spikes of msd: int8).
 
     msd: x is 1 at two steps, t1 and t2 = t1 + gap, y is 1 at t2 + gap. The gap is uniform in [D_min, D_max] (or given,
     (n,)), t1 is uniform where t2 + gap still lies within the sequence.
@@ -127,7 +129,7 @@ def make_batch(rng, n, options, T=None, gap=None):
     """
     T = T or options.T
     if options.task == "msd":
-        x, y, column = np.zeros((T, 1, n), np.float32), np.zeros((T, n), np.float32), np.arange(n)
+        x, y, column = np.zeros((T, 1, n), np.int8), np.zeros((T, n), np.int8), np.arange(n)
         gap = rng.integers(options.D_min, options.D_max, size=n, endpoint=True) if gap is None else gap
         t1 = rng.integers(0, T - 2 * gap)
         x[t1, 0, column] = x[t1 + gap, 0, column] = y[t1 + 2 * gap, column] = 1

@@ -26,7 +26,7 @@ def test_spike_distances_follow_the_specification(lab, T, D_min, D_max):
     options = options_of(lab, "--T", T, "--D-min", D_min, "--D-max", D_max)
     n = 20000
     x, y = lab.make_batch(np.random.default_rng(0), n, options)
-    assert x.shape == (T, 1, n) and y.shape == (T, n) and x.dtype == y.dtype == np.float32
+    assert x.shape == (T, 1, n) and y.shape == (T, n) and x.dtype == y.dtype == np.int8
     gaps, starts = np.zeros(n, int), np.zeros(n, int)
     for k in range(n):
         t1, t2 = (t for t in range(T) if x[t, 0, k] == 1)

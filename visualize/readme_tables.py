@@ -516,8 +516,6 @@ def timing_seeds():
             "default": "**our recipe, seeds 0–29**", "default-fresh": "**our recipe, seeds 30–59**"}  # fmt: skip
     for name, words in sets.items():
         rows += [timing_row(f"{words}, {KIND[kind]}", run) for kind, run in timing(f"thirty_seeds/{name}").items()]
-    rows += [timing_row(f"our recipe, seeds 1000–1099, {KIND[kind]}", run)
-             for kind, run in timing("recipe/default-fresh").items()]  # fmt: skip
     return table(*rows)
 
 
@@ -551,7 +549,7 @@ def paired(words, runs):
 def timing_paired():
     sets = [("the write-up's recipe", ("thirty_seeds/writeup", "thirty_seeds/writeup-fresh")),
             ("… without forget gates", ("ablations/no-forget-gate-writeup",)),
-            ("our recipe", ("thirty_seeds/default", "thirty_seeds/default-fresh", "recipe/default-fresh")),
+            ("our recipe", ("thirty_seeds/default", "thirty_seeds/default-fresh")),
             ("… without forget gates", ("ablations/no-forget-gate",)),
             *((f"our recipe, T = {T}", (f"length/{T}",)) for T in TIMING_LENGTHS)]  # fmt: skip
     head = ["with peepholes against without", "seeds", "higher solve rate: with, without, equal", "difference, mean",
@@ -564,8 +562,7 @@ def timing_recipe():
         "recipe/constant": "the write-up's, at a constant rate of 0.005",
         "thirty_seeds/writeup": "the write-up's: the rate halved after 1,500 of 3,000 steps",
         "recipe/cosine": "… falling to zero by a cosine",
-        "recipe/biases": "… with our biases and our clipping at 0.3",
-        "thirty_seeds/default": "**our recipe**: … and from 0.02, in 2,500 steps",
+        "thirty_seeds/default": "**our recipe**",
     }
     head = ["with peepholes, seeds 0–29", *TIMING_HEAD[1:]]
     rows = [timing_row(words, timing(name)["peephole"]) for name, words in names.items()]

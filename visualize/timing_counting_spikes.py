@@ -192,7 +192,7 @@ def clock(results, arrays):
     figure.legend([*handles, due], [*labels, "when the third spike is due"], loc="outside lower center", ncols=5)
     late = results["runs"][variant]["measures"]["late_moves"][0]
     said = (
-        "diverged" if late is None else f"{100 * late:.0f} % of the way to the third spike is gone in the last quarter"
+        "diverged" if late is None else f"{100 * late:.0f} % of the way to the third spike falls into the last quarter"
     )
     which = f", cells 0 to {H - 1} of {cells}" if cells > H else ""
     figure.suptitle(f"{variant}, seed {results['seeds'][0]}{which}: {said}")
