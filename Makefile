@@ -164,17 +164,15 @@ timing_counting_spikes-recipe: $(VENV)/installed
 # Do the initial weights decide? The same with other training sequences.
 timing_counting_spikes-draws: $(VENV)/installed
 	$(TIMING) --seeds 0-29 --peep --recipe writeup --draw 1 $(TIMING_OUT)/draws/1
-	$(TIMING) --seeds 0-29 --peep --recipe writeup --draw 2 $(TIMING_OUT)/draws/2
 
 timing_counting_spikes-ablations: $(VENV)/installed
 	$(TIMING) --seeds 0-29 --no-forget-gate $(TIMING_OUT)/ablations/no-forget-gate
-	$(TIMING) --seeds 0-29 --no-forget-gate --recipe writeup $(TIMING_OUT)/ablations/no-forget-gate-writeup
 	$(TIMING) --seeds 0-29 --peep --peephole-std 0 $(TIMING_OUT)/ablations/zero-peepholes
 	$(TIMING) --seeds 0-29 --peep --peephole-std 0 --recipe writeup $(TIMING_OUT)/ablations/zero-peepholes-writeup
 
 timing_counting_spikes-length: $(VENV)/installed
 	$(TIMING) --seeds 0-14 --T 300 --D-min 60 --D-max 120 --steps 4000 $(TIMING_OUT)/length/300
-	$(TIMING) --seeds 0-5 --T 600 --D-min 120 --D-max 240 --steps 6000 $(TIMING_OUT)/length/600
+	$(TIMING) --seeds 0-4 --T 600 --D-min 120 --D-max 240 --steps 5000 $(TIMING_OUT)/length/600
 
 timing_counting_spikes-generate: $(VENV)/installed
 	$(TIMING) --seeds 0-9 --task gts --period 10 $(TIMING_OUT)/generate/gts-10
