@@ -109,8 +109,6 @@ def stream(seed, *key):
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-
-
 def wave_form(name, phase):
     """Values in [0, 1] of a periodic function at phases in [0, 1) of its period: cos, triangle or rectangle."""
     if name == "cos":
@@ -321,7 +319,10 @@ def squared_error(y, target):
 
 
 def backward(net, dy):
-    """Gradient of the loss of the sequences just run, from dy (T, S, B) by the outputs, into net.grad."""
+    """Gradient of the loss of the sequences just run, from dy (T, S, B) by the outputs, into net.grad.
+
+    Activations and outputs of these sequences are gone afterwards: net.a then holds dz and dy.
+    """
     cell, p, d, a, dc, dc_from_h = net.cell, net.p, net.d, net.a, net.dc, net.dc_from_h
     H, K, R, T, n = cell.hidden, cell.K, p.W.shape[1], len(dy), len(net.part)
     a[0, :, R], a[1:, :, R] = 0, dy
