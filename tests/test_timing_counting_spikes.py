@@ -503,3 +503,18 @@ def test_a_draw_of_training_data_changes_nothing_else(lab, tmp_path):
         thetas.append((state.theta.tobytes(), lab.held_out(options)[0][0].tobytes(),
                        lab.draw_population(options, lab.training_key(options, 0), 8)[0].tobytes()))  # fmt: skip
     assert thetas[0] == thetas[1] and thetas[0][:2] == thetas[2][:2] and thetas[0][2] != thetas[2][2]
+
+
+@pytest.mark.parametrize("arguments", ["--task gts --periods 5,7", "--task pfg --period 6 --wave triangle --no-peep",
+                                       "--peep --no-forget-gate --hidden 1", "--no-peep --hidden 9",
+                                       "--task pfg --periods 5,6 --lr 1e39"])  # fmt: skip
+def test_renderers_draw_every_kind_of_run(lab, tmp_path, arguments, capsys):
+    results, _ = run(lab, tmp_path / "run", *arguments.split())
+    config, variants = results["config"], results["runs"]
+    spikes = ["cell_state", "clock", "sample_predictions"]
+    pictures = {"training_curves", "weights"} | set(spikes if config["task"] == "msd" else ["target_and_output"])
+    pictures |= {"peephole_weights"} if "peephole" in variants else set()
+    assert load("visualize/timing_counting_spikes.py").main(["--run", str(tmp_path / "run")]) == 0
+    assert {path.stem for path in (tmp_path / "run" / "viz").glob("*.png")} == pictures
+    assert load("make_gifs/timing_counting_spikes.py").main(["--run", str(tmp_path / "run"), "--n-frames", "2"]) == 0
+    assert (tmp_path / "run" / "viz" / "timing_counting_spikes.gif").read_bytes().startswith(b"GIF89a")

@@ -623,15 +623,14 @@ def timing_clock():
         "monotone_settled": ("… without the first five steps and the last", ".3f"),
         "straight": ("straightness of the way between", ".2f"),
         "late_moves": ("share of the way in the last quarter of the time", ".2f"),
-        "mirrors": ("share of cells that the second spike turns over", ".2f"),
     }
     cut = {"o": "output gates", "i": "input gates", "f": "forget gates", "all": "all gates"}
     names |= {f"solve_rate_without_{gate}": (f"solve rate when the peepholes of {words} are cut", ".2f")
               for gate, words in cut.items()}  # fmt: skip
     rows = [["median [range]", *columns], ["seeds", *(int(np.sum(keep)) for *_, keep in columns.values())]]
     for name, (words, form) in names.items():
-        cells = ([value for value, yes in zip(run.get(when + name, ()), keep) if yes] for run, when, keep in
-                 columns.values())  # fmt: skip
+        cells = ([value for value, yes in zip(run.get(when + name, ()), keep) if yes and not (when and "cut" in words)]
+                 for run, when, keep in columns.values())  # fmt: skip
         rows.append([words, *(spread(values, form).replace("-", "−") if values else "" for values in cells)])
     return table(*rows)
 
