@@ -585,7 +585,7 @@ def timing_ablations():
     return table(*rows)
 
 
-TIMING_LENGTHS = (300, 600)
+TIMING_LENGTHS = (300,)
 
 
 def timing_length():

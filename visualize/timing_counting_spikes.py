@@ -322,7 +322,7 @@ def thirty_seeds():
     return figure
 
 
-LENGTHS = (150, 300, 600)
+LENGTHS = (150, 300)
 
 
 def length():
