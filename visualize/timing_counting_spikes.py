@@ -235,7 +235,8 @@ def weights(results, arrays):
         axis.axvline(H - 0.5, color="#000000", linewidth=1)
         axis.grid(False)
         axis.set_title(variant)
-    figure.colorbar(image, ax=axes[0], label="weight (logarithmic beyond ±1)")
+    ticks = [value for value in (-10, -3, -1, 0, 1, 3, 10) if abs(value) <= limit]
+    figure.colorbar(image, ax=axes[0], label="weight (logarithmic beyond ±1)", ticks=ticks, format="{x:.0f}")
     figure.suptitle(f"Weights after training, seed {results['seeds'][0]}")
     return figure
 
