@@ -172,6 +172,7 @@ timing_counting_spikes-ablations: $(VENV)/installed
 
 timing_counting_spikes-length: $(VENV)/installed
 	$(TIMING) --seeds 0-14 --T 300 --D-min 60 --D-max 120 --steps 4000 $(TIMING_OUT)/length/300
+	$(TIMING) --seeds 0-4 --T 600 --D-min 120 --D-max 240 --steps 8000 $(TIMING_OUT)/length/600
 
 timing_counting_spikes-generate: $(VENV)/installed
 	$(TIMING) --seeds 0-9 --task gts --period 10 $(TIMING_OUT)/generate/gts-10

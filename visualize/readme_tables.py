@@ -585,7 +585,7 @@ def timing_ablations():
     return table(*rows)
 
 
-TIMING_LENGTHS = (300,)
+TIMING_LENGTHS = (300, 600)
 
 
 def timing_length():

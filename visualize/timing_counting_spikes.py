@@ -323,7 +323,7 @@ def thirty_seeds():
     return figure
 
 
-LENGTHS = (150, 300)
+LENGTHS = (150, 300, 600)
 
 
 def length():
