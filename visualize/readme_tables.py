@@ -540,8 +540,8 @@ def paired(words, runs):
     """A row: with peepholes against without, on the same seeds."""
     both, one = runs["peephole"], runs["vanilla"]
     solve = rates(both) - rates(one)
-    mse = np.log10([[1.0 if value is None else value for value in run["test_mse"]] for run in (both, one)])
-    error = mse[1] - mse[0]  # decades that peepholes save
+    mse = np.log10(np.array([both["test_mse"], one["test_mse"]], float))
+    error = (mse[1] - mse[0])[np.isfinite(mse).all(axis=0)]  # decades that peepholes save; no seed that diverged
     waits = np.array([[np.inf if n is None else n for n in run["sequences_to_99"]] for run in (both, one)])
     sooner = (waits[0] < waits[1]) * 1 - (waits[0] > waits[1])
     split = [
