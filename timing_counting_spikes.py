@@ -30,8 +30,8 @@ c. A d before a name makes it the gradient of the loss; dz is that with respect 
 The headline, python3 timing_counting_spikes.py, both variants of one seed, ends like this:
 
               parameters   solved   solve rate: median [range]      test MSE  off by (steps)  seconds
-    peephole         353      1/1         1.000 [1.000, 1.000]       3.4e-06           0.000     32.6
-    vanilla          329      1/1         1.000 [1.000, 1.000]       1.5e-04           0.000     24.2
+    peephole         353      1/1         1.000 [1.000, 1.000]       3.4e-06           0.000     20.3
+    vanilla          329      1/1         1.000 [1.000, 1.000]       1.5e-04           0.000     15.3
 
 Files in --out (default: results/timing_counting_spikes; for gts and pfg a folder of their name in it). results.json:
 settings, the history of every seed, final values, measures (see measure) after training and before it. snapshots.npz,
