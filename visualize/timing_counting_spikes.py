@@ -346,16 +346,14 @@ def length():
     axes[0].set_title("solve rate (bars: median)")
     axes[1].set(yscale="log")
     axes[1].set_title("squared error of a sequence, summed over its steps")
-    labels = [f"{T}\n{ends['peephole', T]} and {ends['vanilla', T]}" for T in LENGTHS]
     for axis in axes:
-        axis.set(
-            xscale="log", xlabel="steps T of a sequence (distances T/5 to 2T/5)\nseeds that solve it, with and without"
-        )
-        axis.set_xticks(LENGTHS, labels)
+        axis.set(xscale="log", xlabel="steps T of a sequence (distances T/5 to 2T/5)")
+        axis.set_xticks(LENGTHS, LENGTHS)
         axis.minorticks_off()
     handles = [plt.Line2D([], [], color=COLOUR[variant], marker="o", linestyle="") for variant in COLOUR]
     figure.legend(handles, COLOUR, loc="outside lower center", ncols=2)
-    figure.suptitle("Longer distances: with peepholes and without")
+    said = ", ".join(f"{ends['peephole', T]} and {ends['vanilla', T]} at T = {T}" for T in LENGTHS)
+    figure.suptitle(f"Seeds that solve it, with peepholes and without:\n{said}")
     return figure
 
 
