@@ -1,0 +1,409 @@
+"""lstm_1997.py: its table, its generators, its truncated gradient, its stopping rules, its runs."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import ROOT, load, options_of
+
+lab = load("lstm_1997.py")
+ROWS = list(lab.ROWS.values())
+every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+DEFAULT = options_of(lab)
+
+# ------------------------------------------------------------------------------------------------- the table
+
+
+@every_row
+def test_the_network_has_the_weights_of_the_paper(row):
+    gates, cells = (2 if row.c == "F" else 1) * row.b, row.b * row.S
+    if row.c == "F":
+        weights = (gates + cells) * (row.inputs + gates + cells) + cells * row.outputs
+        weights += {"none": 0, "ga": gates, "b1": gates + cells, "all": gates + cells + row.outputs}[row.bias]
+    else:
+        weights = (gates + cells) * row.inputs + (row.inputs + cells) * row.outputs
+    assert weights == row.W == int(row.present.sum())
+    theta = lab.init_theta(row, [3], np.float64)[0]
+    assert np.count_nonzero(theta) == row.W and (theta[row.present == 0] == 0).all()
+
+
+@every_row
+def test_initial_weights(row):
+    theta = lab.init_theta(row, list(range(20)), np.float64)
+    p = lab.views(theta, row.shapes)
+    given = []
+    if row.c == "F":
+        for rows, biases in (p.b[:, : row.b, 0], row.igb), (p.b[:, -row.b :, 0], row.ogb):
+            if isinstance(biases, tuple):
+                assert (rows == biases).all() and len(biases) == row.b
+                given.append(row.b)
+                rows[...] = 0
+    assert np.abs(theta).max() <= row.init < 1.05 * np.abs(theta).max()
+    assert np.abs(theta.mean()) < 0.02 and len({tuple(network) for network in theta}) == 20
+
+
+# ------------------------------------------------------------------------------------------------ generators
+
+GRAPH = {  # the paper's Figure 3, by hand: node -> {symbol: node}
+    "start": {"B": 1}, 1: {"T": 2, "P": 3}, 2: {"S": 2, "X": 4}, 3: {"T": 3, "V": 5}, 4: {"X": 3, "S": 6},
+    5: {"P": 4, "V": 6}, 6: {"E": "end"},
+}  # fmt: skip
+TAIL = "T*V(PXT*V)*(V|PS)"
+REBER = re.compile(rf"B([TP])B(TS*X(S|X{TAIL})|P{TAIL})E\1E")
+
+
+def may_follow(prefix):
+    """Symbols that may come next in the embedded Reber grammar (Figure 4), by walking."""
+    if len(prefix) < 2:
+        return {"": "B", "B": "TP"}[prefix]
+    node, rest = "start", prefix[2:]
+    for k, symbol in enumerate(rest):
+        node = GRAPH[node][symbol]
+        if node == "end":
+            after = rest[k + 1 :]
+            return prefix[1] if after == "" else "E"
+    return "".join(GRAPH[node])
+
+
+def letters(symbols):
+    return "".join(lab.REBER[symbol] for symbol in symbols if symbol >= 0)
+
+
+def test_reber_strings_are_recognised_and_legal_symbols_are_legal():
+    drawn = lab.reber_strings(np.random.default_rng(0), 300)
+    legal = lab.reber_legal(drawn)
+    lengths = []
+    for n, symbols in enumerate(drawn):
+        string = letters(symbols)
+        assert REBER.fullmatch(string), string
+        lengths.append(len(string))
+        for t in range(len(string) - 1):
+            assert {lab.REBER[k] for k in np.nonzero(legal[t, :, n])[0]} == set(may_follow(string[: t + 1]))
+    assert min(lengths) == 9 and abs(np.mean(lengths) - 12) < 1
+    assert not REBER.fullmatch("BTBTXSEPE") and REBER.fullmatch("BTBTXSETE")
+
+
+def test_choices_of_the_grammar_are_even():
+    drawn = [letters(string) for string in lab.reber_strings(np.random.default_rng(1), 4000)]
+    for position, shares in (1, {"T": 0.5, "P": 0.5}), (3, {"T": 0.5, "P": 0.5}):
+        for symbol, share in shares.items():
+            assert abs(np.mean([string[position] == symbol for string in drawn]) - share) < 0.03
+    assert abs(np.mean([string[2:6] in ("BTXS", "BPVV") for string in drawn]) - 2 / 8) < 0.03
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_no_test_string_is_a_training_string(distinct):
+    for pair in range(3):
+        training, testing = ([letters(string) for string in strings] for strings in lab.reber_sets(pair, distinct))
+        assert len(training) == len(testing) == 256 and not set(training) & set(testing)
+        assert all(REBER.fullmatch(string) for string in training + testing)
+        assert (len(set(training)) == 256) is distinct
+    assert (lab.reber_sets(0, distinct)[0] == lab.reber_sets(0, distinct)[0]).all()
+    assert letters(lab.reber_sets(1, distinct)[0][0]) + letters(lab.reber_sets(1, distinct)[0][1]) != ""
+
+
+def drawn(name, n=2000, **settings):
+    row = lab.ROWS[name]
+    return row, lab.make_batch(np.random.default_rng(5), n, row, SimpleNamespace(**vars(DEFAULT) | settings))
+
+
+def test_task_1_predicts_the_next_symbol():
+    row, batch = drawn("1-1", 200)
+    assert batch.x.shape == batch.target.shape == (batch.length.max(), 200)
+    for n in range(200):
+        string = letters(batch.x[: batch.length[n], n]) + letters([batch.target[batch.length[n] - 1, n]])
+        assert REBER.fullmatch(string)
+        assert letters(batch.target[:, n]) == string[1:] and (batch.target[batch.length[n] :, n] == -1).all()
+
+
+@pytest.mark.parametrize("name", ["2a", "2b"])
+def test_tasks_2a_and_2b(name):
+    row, batch = drawn(name)
+    p, first = row.p, batch.x[0]
+    assert (batch.length == p).all() and batch.x.shape == (p, 2000)
+    assert set(first) == {p - 1, p} and abs((first == p).mean() - 0.5) < 0.05
+    assert (batch.target[-1] == first).all() and (batch.target[:-1] == batch.x[1:]).all()
+    middle = batch.x[1:]
+    if name == "2a":
+        assert (middle == np.arange(p - 1)[:, None]).all()
+    else:
+        assert middle.min() == 0 and middle.max() == p - 2 and abs(middle.mean() - (p - 2) / 2) < 0.5
+
+
+@pytest.mark.parametrize("name", ["2c-1", "2c-7"])
+def test_task_2c(name):
+    row, batch = drawn(name)
+    p, q = row.p, row.lag
+    e, b, x, y = p, p + 1, p + 2, p + 3
+    for n in range(len(batch.length)):
+        sequence = batch.x[: batch.length[n], n]
+        assert sequence[0] == b and sequence[1] in (x, y) and sequence[-1] == e
+        assert len(sequence) >= q + 3 and (sequence[2:-1] < p).all() and (sequence >= 0).all()
+        assert batch.target[:, n].tolist() == ([1, 0] if sequence[1] == x else [0, 1])
+    more = batch.length - (q + 3)
+    assert more.min() == 0 and abs(more.mean() - 9) < 0.8 and abs((more == 0).mean() - 0.1) < 0.03
+
+
+@pytest.mark.parametrize("name", ["3a-1", "3a-2", "3b-1", "3c-1", "3c-2"])
+def test_task_3(name):
+    row, batch = drawn(name)
+    assert set(batch.length) == set(range(100, 111)) and batch.x.shape == (110, 1, 2000)
+    assert np.abs(np.corrcoef(batch.length, batch.wanted[0])[0, 1]) < 0.1
+    first, rest = batch.x[: row.N, 0], batch.x[row.N :, 0]
+    assert abs(rest.mean()) < 0.01 and abs(rest.var() - 0.2) < 0.01
+    class_1 = batch.wanted[0] == (0.2 if row.task == "3c" else 1)
+    assert set(batch.wanted[0]) == ({0.2, 0.8} if row.task == "3c" else {0, 1}) and abs(class_1.mean() - 0.5) < 0.05
+    noise = first - np.where(class_1, 1, -1)
+    assert abs(noise.var() - 0.2) < 0.03 and abs(noise.mean()) < 0.03 if row.task == "3b" else (noise == 0).all()
+    off = batch.target - batch.wanted
+    assert abs(off.var() - 0.1) < 0.02 and abs(off.mean()) < 0.03 if row.task == "3c" else (off == 0).all()
+
+
+@pytest.mark.parametrize("name", ["4-1", "4-2", "5"])
+@pytest.mark.parametrize("first_pair", ["replaced", "counted", "unmarked"])
+def test_tasks_4_and_5(name, first_pair):
+    row, batch = drawn(name, first_pair=first_pair)
+    T, neutral, seen = row.p, 1.0 if name == "5" else 0.0, set()
+    gaps = []
+    for n in range(len(batch.length)):
+        values, markers = batch.x[: batch.length[n], 0, n], batch.x[: batch.length[n], 1, n]
+        marked = [t for t in range(len(values)) if markers[t] == 1]
+        if first_pair == "unmarked" and len(marked) == 1:
+            marked.insert(0, 0)
+        assert len(marked) == 2
+        assert markers[0] == (-1 if 0 not in marked or first_pair == "unmarked" else 1)
+        assert markers[-1] == -1 and all(markers[t] == 0 for t in range(1, len(values) - 1) if t not in marked)
+        assert min(marked) < 10 and max(marked) <= T // 2 - 1
+        terms = [neutral if t == 0 else values[t] for t in marked]
+        if first_pair == "replaced" and 0 in marked:
+            assert values[0] == neutral
+        target = terms[0] * terms[1] if name == "5" else 0.5 + (terms[0] + terms[1]) / 4
+        assert batch.target[0, n] == pytest.approx(target, abs=1e-12)
+        seen |= set(marked)
+        gaps.append(len(values) - 1 - max(marked))
+    assert seen == set(range(T // 2)) and min(gaps) >= T // 2
+    least = 0 if name == "5" else -1
+    assert batch.x[1:, 0].min() >= least and batch.x[1:, 0].max() < 1
+    assert abs(batch.x[1 : T // 2, 0].mean() - (least + 1) / 2) < 0.02
+    assert set(batch.length) == set(range(T, T + T // 10 + 1))
+    assert abs(np.mean([batch.x[0, 1] == 1]) - (0 if first_pair == "unmarked" else 0.1 + 0.9 / (T // 2 - 1))) < 0.03
+
+
+@pytest.mark.parametrize("name, windows, classes", [("6a", [(10, 20), (50, 60)], "QRSU"),
+                                                    ("6b", [(10, 20), (33, 43), (66, 76)], "QRSUVABC")])  # fmt: skip
+def test_task_6(name, windows, classes):
+    row, batch = drawn(name, 4000)
+    order = {"6a": "XX XY YX YY", "6b": "XXX XXY XYX XYY YXX YXY YYX YYY"}[name].split()
+    meaning, places = dict(zip(order, classes)), [set() for _ in windows]
+    for n in range(len(batch.length)):
+        sequence = "".join("EBabcdXY"[symbol] for symbol in batch.x[: batch.length[n], n])
+        assert sequence[0] == "E" and sequence[-1] == "B" and set(sequence[1:-1]) <= set("abcdXY")
+        marked = [t for t, symbol in enumerate(sequence, start=1) if symbol in "XY"]
+        assert len(marked) == len(windows)
+        for place, t in zip(places, marked):
+            place.add(t)
+        wanted = meaning["".join(sequence[t - 1] for t in marked)]
+        assert batch.target[:, n].tolist() == [float(letter == wanted) for letter in classes]
+    assert places == [set(range(low, high + 1)) for low, high in windows]
+    assert set(batch.length) == set(range(100, 111))
+    assert np.abs(batch.target.mean(axis=1) - 1 / len(classes)).max() < 0.03
+
+
+@pytest.mark.parametrize("name", ["1-1", "2b", "2c-1", "3c-1", "5", "6a"])
+def test_trials_have_sequences_of_their_own(name):
+    row, sets = lab.ROWS[name], None
+    if row.task == "1":
+        sets = {trial: lab.reber_sets(0, False) for trial in range(3)}
+    three = lab.draw(row, DEFAULT, [0, 1, 2], lab.TRAIN, 4, n=50, sets=sets)
+    (x, length), alone = (three.x, three.length), lab.draw(row, DEFAULT, [1], lab.TRAIN, 4, n=50, sets=sets)
+    assert (alone.length[0] == length[1]).all() and (alone.x[..., 0, :] == x[: len(alone.x), ..., 1, :]).all()
+    assert (x[: len(alone.x), ..., 0, :] != alone.x[..., 0, :]).any()
+    other = lab.draw(row, DEFAULT, [1], lab.TRAIN, 5, n=50, sets=sets)
+    assert other.x.shape != alone.x.shape or (other.x != alone.x).any()
+
+
+# ---------------------------------------------------------------------------------------- truncated gradient
+
+
+def sigma(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def as_in_the_appendix(row, p, x, target, end, cost, rate=None, absent=(0, 0)):
+    """The paper's appendix A.1 for one sequence, in loops over units, with ds/dw running along.
+
+    p: {name: array} of a network; x: a list of input vectors; target: {step: vector}. Returns the gradient of
+    the cost, {name: arrays}; with a rate, weights in p change at every step instead, but for absent biases: those of
+    outputs, and of units in absent.
+    """
+    in_block = [cell % row.b for cell in range(row.b * row.S)]
+    n, o, D, F = len(in_block), row.b if row.c == "F" else 0, row.inputs, row.c == "F"
+    units = row.b + n + o
+    g = (lambda v: 4 * sigma(v) - 2) if row.g == "g2" else sigma
+    slope_g = (4 if row.g == "g2" else 1)
+    h = (lambda v: 2 * sigma(v) - 1) if row.h == "h1" else (lambda v: v)
+    zero = {name: np.zeros_like(values) for name, values in p.items()}
+    before = [0.0] * units  # what gates and cells put out a step before: in gates, cells, out gates
+    s = [0.0] * n
+    K = (units if F else 0) + D + (1 if F else 0)
+    ds_in, ds_cell = [[0.0] * K for _ in range(n)], [[0.0] * K for _ in range(n)]
+    for t in range(end):
+        source = (list(before) if F else []) + list(x[t]) + ([1.0] if F else [])
+
+        def net(u):
+            weights = (list(p["R"][u]) if F else []) + [p["I"][d][u] for d in range(D)] + ([p["b"][u][0]] if F else [])
+            return sum(w * v for w, v in zip(weights, source))
+
+        y_in = [sigma(net(j)) for j in range(row.b)]
+        net_cell = [net(row.b + v) for v in range(n)]
+        y_out = [sigma(net(row.b + n + j)) for j in range(o)]
+        for v in range(n):
+            j = in_block[v]
+            s[v] += y_in[j] * g(net_cell[v])
+            slope_in, slope = y_in[j] * (1 - y_in[j]), slope_g * sigma(net_cell[v]) * (1 - sigma(net_cell[v]))
+            for k in range(K):
+                ds_in[v][k] += g(net_cell[v]) * slope_in * source[k]
+                ds_cell[v][k] += y_in[j] * slope * source[k]
+        y_cell = [(y_out[in_block[v]] if o else 1.0) * h(s[v]) for v in range(n)]
+        if t in target:
+            O = len(target[t])
+            direct = [0.0 if F else sum(p["A"][d][k] * x[t][d] for d in range(D)) for k in range(O)]
+            y = [sigma(sum(p["V"][k][v] * y_cell[v] for v in range(n)) + direct[k] + (p["c"][k][0] if F else 0))
+                 for k in range(O)]  # fmt: skip
+            e = [(target[t][k] - y[k]) * (y[k] * (1 - y[k]) if cost == "squared" else 1) for k in range(O)]
+            grad = {name: np.zeros_like(values) for name, values in zero.items()}
+            for v in range(n):
+                back = sum(p["V"][k][v] * e[k] for k in range(O))
+                slope_h = 2 * sigma(s[v]) * (1 - sigma(s[v])) if row.h == "h1" else 1.0
+                e_s = (y_out[in_block[v]] if o else 1.0) * slope_h * back
+                errors = [(in_block[v], e_s, ds_in[v]), (row.b + v, e_s, ds_cell[v])]
+                if o:
+                    j = in_block[v]
+                    errors.append((row.b + n + j, y_out[j] * (1 - y_out[j]) * h(s[v]) * back, source))
+                for u, error, by in errors:
+                    for k in range(K):
+                        change = -error * by[k]
+                        if F and k < units:
+                            grad["R"][u][k] += change
+                        elif F and k == K - 1:
+                            grad["b"][u][0] += change
+                        else:
+                            grad["I"][k - (units if F else 0)][u] += change
+                for k in range(O):
+                    grad["V"][k][v] -= e[k] * y_cell[v]
+            for k in range(O):
+                if F:
+                    grad["c"][k][0] -= e[k]
+                else:
+                    for d in range(D):
+                        grad["A"][d][k] -= e[k] * x[t][d]
+            if rate and F:
+                grad["b"][absent[0] : absent[1]] = grad["c"][...] = 0
+            for name, values in (p if rate else zero).items():
+                values += -rate * grad[name] if rate else grad[name]
+        before = y_in + y_cell + y_out
+    return p if rate else zero
+
+
+SMALL = {"1-4": {}, "1-5": {}, "2a": {"p": 5, "inputs": 6, "outputs": 6}, "2b": {"p": 5, "inputs": 6, "outputs": 6},
+         "2c-1": {"p": 4, "lag": 4, "inputs": 8}, "3a-1": {"p": 20}, "4-1": {"p": 30}, "6a": {}, "6b": {}}  # fmt: skip
+
+
+def one_sequence(name, cost):
+    """A small row, a network of it with weights of some size, and a batch of one sequence, also as lists."""
+    row = replace(lab.ROWS[name], **SMALL[name])
+    options = SimpleNamespace(**vars(DEFAULT) | {"cost": cost})
+    batch = lab.draw(row, options, [6], lab.TRAIN, n=1)
+    theta = (0.4 * np.random.default_rng(2).standard_normal((1, len(row.present)))) * row.present
+    net = lab.Network(row, theta.copy(), len(batch.x), cost=cost)
+    p = {name: np.array(values[0]) for name, values in vars(net.p).items()}
+    end = int(batch.length[0, 0])
+    if row.symbolic:
+        x = [[float(batch.x[t, 0, 0] == d) for d in range(row.inputs)] for t in range(end)]
+    else:
+        x = [[float(value) for value in batch.x[t, :, 0, 0]] for t in range(end)]
+    if row.every_step:
+        target = {t: [float(batch.target[t, 0, 0] == k) for k in range(row.outputs)] for t in range(end)}
+    else:
+        target = {end - 1: [float(value) for value in batch.target[:, 0, 0]]}
+    return row, net, batch, p, x, target, end
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("cost", ["squared", "entropy"])
+def test_the_gradient_is_that_of_a_plain_implementation_of_the_appendix(name, cost):
+    row, net, batch, p, x, target, end = one_sequence(name, cost)
+    lab.forward(net, batch.x)
+    lab.backward(net, batch)
+    wanted = as_in_the_appendix(row, p, x, target, end, cost)
+    for part, values in vars(net.d).items():
+        assert np.abs(values[0] - wanted[part]).max() <= 1e-10 * max(1, np.abs(wanted[part]).max()), part
+        assert np.abs(wanted[part]).max() > 1e-6, part
+
+
+@pytest.mark.parametrize("name", ["1-4", "1-5", "2a", "2b"])
+def test_weights_that_change_at_every_step_do_as_in_the_appendix(name):
+    row, net, batch, p, x, target, end = one_sequence(name, "squared")
+    before = {part: values.copy() for part, values in p.items()}
+    lab.update_at_every_step(net, batch, 0.5, row.present)
+    absent = [row.b, row.b + row.b * row.S] if row.bias == "ga" else [0, 0]  # cells, which have no biases
+    wanted = as_in_the_appendix(row, p, x, target, end, "squared", 0.5, absent)
+    for part, values in vars(net.p).items():
+        assert np.abs(values[0] - wanted[part]).max() < 1e-10, part
+        assert np.abs(wanted[part] - before[part]).max() > 1e-3 or part == "c", part
+
+
+# one mutation of each term of the truncated gradient: (text in the script, what it becomes)
+TERMS = {
+    "slope of the outputs": ("-e * y * (net.one - y)", "-e * y"),
+    "error of the outputs": ('return -e if net.cost == "entropy"', 'return e if net.cost == "entropy"'),
+    "weights to the outputs": ("dz.transpose(2, 0, 1)), net.p.V)", "dz.transpose(2, 0, 1)), abs(net.p.V))"),
+    "slope of the output gate": ("(one - a_out * a_out) * h * from_outputs", "h * from_outputs"),
+    "h in the output gate's error": ("(one - a_out * a_out) * h * from_outputs", "(one - a_out * a_out) * from_outputs"),
+    "cells of a block in its output gate": ("len(dz), row.S, row.b, -1), axis=1)", "len(dz), row.S, row.b, -1)[:, :1], axis=1)"),
+    "output gate in the state's error": ("(one + a_out) * (one - h * h)", "(one - h * h)"),
+    "slope of h": ("(one + a_out) * (one - h * h)", "(one + a_out)"),
+    "errors of later steps": ("np.cumsum(ds[::-1], axis=0, out=E[:T][::-1])", "E[:T] = ds"),
+    "the sequence's end": ("E[first:] *= net.step_numbers[first:padded] <= end", "pass"),
+    "steps behind the last": ("        E[T:] = 0\n", "        E[T:] = 1\n"),
+    "slope of the input gate": ("half * (one - a_in * a_in) * half_g * E", "half * half_g * E"),
+    "g in the input gate's error": ("half * (one - a_in * a_in) * half_g * E", "half * (one - a_in * a_in) * E"),
+    "cells of a block in its input gate": ("(padded, row.S, row.b, S), axis=1", "(padded, row.S, row.b, S)[:, :1], axis=1"),
+    "input gate in the cell's error": ("(one + a_in) * (one - a_cell * a_cell), E", "(one - a_cell * a_cell), E"),
+    "slope of g": ("(one + a_in) * (one - a_cell * a_cell), E", "(one + a_in), E"),
+    "g1 of task 2": ("half * half * (one + a_cell)), half * half)", "half * half * (one + a_cell)), half)"),
+    "output gates at every step": ("delta[:T, i + n :], delta[T:, i + n :] = d_out, 0", "delta[:, i + n :] = 0"),
+    "output gates at the end": ("delta[end, i + n :, trials] = d_out[0].T", "pass"),
+    "traces of output gates": ("    elif o:\n        delta[:, i + n :] = 0\n", "    elif o:\n"),
+    "cell outputs": ("d.V *= half", "pass"),
+    "biases of outputs": ("d.c[:, :, 0] = np.add.reduce(dz, axis=0).T", "pass"),
+    "biases": ("d.b[:, :, 0] = np.add.reduce(delta, axis=0).T", "pass"),
+    "recurrent weights": ("half, out=d.R)", "one, out=d.R)"),
+    "direct weights": ("d.A[trials, batch.x[t, :, 0]] += dz[t].T", "d.A[trials, batch.x[t, :, 0]] = dz[t].T"),
+    "traces of direct weights": ("        d.A[...] = 0\n        for t in range(T)", "        for t in range(T)"),
+    "weights of symbols": ("np.bincount(index, delta[:T, u]", "np.bincount(index, delta[:T, 0]"),
+    "weights of values": ("delta[:T] * batch.x[:, None, k, :, 0]", "delta[:T] * batch.x[:, None, 0, :, 0]"),
+}  # fmt: skip
+
+
+def test_the_gradient_check_passes(call):
+    done = call("lstm_1997.py", "--gradcheck")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and len(lines) == 2 * len(lab.CHECKED) and all(line.endswith(": ok") for line in lines)
+    assert max(float(re.search(r"error (\S+)", line)[1]) for line in lines) <= 1e-7
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_the_gradient_check_fails_without_any_one_term(term):
+    source, (text, becomes) = (ROOT / "lstm_1997.py").read_text(), TERMS[term]
+    assert source.count(text) >= 1, text
+    broken = load("lstm_1997.py", source.replace(text, becomes, 1))
+    with np.errstate(all="ignore"):
+        for kind in list(broken.CHECKED):
+            if kind in ("6b", "2c"):
+                del broken.CHECKED[kind]
+        assert broken.gradient_check() == 1
