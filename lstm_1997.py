@@ -76,6 +76,8 @@ class Row:
     solved: float
     sequences: tuple
     wrong: tuple
+    ranges: str = "equations"  # which of the paper's two statements of the ranges of h1 and g2 holds
+    errors: str = "every"  # of tasks 1, 2a, 2b: at every step; or task 1, at the last but one, task 2b, at the last
 
     @property
     def task(self):
@@ -84,12 +86,22 @@ class Row:
     @property
     def every_step(self):
         """Whether there is an error at every step; else there is one at the sequence's end."""
-        return self.task in ("1", "2a", "2b")
+        return self.task in ("1", "2a") or self.task == "2b" and self.errors == "every"
 
     @property
     def symbolic(self):
         """Whether inputs are symbols, one unit for each; else they are values."""
         return self.task[0] in "126"
+
+    @property
+    def h_range(self):
+        """H of h1 = H tanh(x / 2): its values are between -H and H."""
+        return {"equations": 1, "caption": 2}[self.ranges]
+
+    @property
+    def g_range(self):
+        """G of g2 = G tanh(x / 2); 2 also for g1, of which g2 would be 4 g1 - 2."""
+        return {"equations": 2, "caption": 1}[self.ranges] if self.g == "g2" else 2
 
     @property
     def units(self):
@@ -167,6 +179,7 @@ RULES = {  # of each task, one after the other
     "3a": [Rule(1), Rule(1, 0.01)], "3b": [Rule(6), Rule(6, 0.04)], "3c": [Rule(1, 0.015)],
     "4": [Rule(1, 0.01)], "5": [Rule(140), Rule(13)], "6a": [Rule(1, 0.1)], "6b": [Rule(1, 0.1)],
 }  # fmt: skip
+COSTS = {"squared": (1, 0), "entropy": (0, 1), "mixed": (1, 0.1)}  # shares of half the squared error, cross-entropy
 TESTS = {"1": 512, "2a": 2, "2b": 10000, "2c": 10000, "3a": 256, "3b": 256, "3c": 256}  # else: on training sequences
 
 # ------------------------------------------------------------------------------------------------------ data
@@ -246,13 +259,16 @@ def make_batch(rng, n, row, options, strings=None):
     strings: of task 1, to choose from; fresh ones if not given.
     """
     task, p, each = row.task, row.p, np.arange(n)
-    if row.every_step:
+    if task in ("1", "2a", "2b"):
         if task == "1":
             strings = reber_strings(rng, n) if strings is None else strings[rng.integers(len(strings), size=n)]
         else:  # a_1 to a_(p-1), x, y
             strings = np.tile(np.arange(-1, p), (n, 1)) if task == "2a" else rng.integers(p - 1, size=(n, p + 1))
             strings[:, 0] = strings[:, -1] = rng.integers(p - 1, p + 1, size=n)
-        return symbols_to_predict(strings, row)
+        if row.every_step:
+            return symbols_to_predict(strings, row)
+        target = np.eye(row.outputs)[:, strings[:, -1]]
+        return SimpleNamespace(x=strings[:, :-1].T, length=np.full(n, p), target=target, wanted=target)
     if task == "2c":  # a_1 to a_p, e, b, x, y
         length = row.lag + 2 + rng.geometric(0.1, size=n)
         x = rng.integers(p, size=(length.max(), n))
@@ -300,8 +316,10 @@ def make_batch(rng, n, row, options, strings=None):
 def symbols_to_predict(strings, row):
     """Sequences as make_batch gives them, of strings of symbols (n, T + 1), -1 behind their ends."""
     x, target = np.maximum(strings.T[:-1], 0), strings.T[1:]
-    legal = {"legal": reber_legal(strings)} if row.task == "1" else {}
-    return SimpleNamespace(x=x, length=(target >= 0).sum(axis=0), target=target, **legal)
+    legal, length = {"legal": reber_legal(strings)} if row.task == "1" else {}, (target >= 0).sum(axis=0)
+    if row.errors == "end":
+        target = np.where(np.arange(len(target))[:, None] == length - 2, target, -1)
+    return SimpleNamespace(x=x, length=length, target=target, **legal)
 
 
 def side_by_side(batches):
@@ -376,6 +394,10 @@ class Network:
         self.cells = self.y[:, n : 2 * n] if o else self.s  # what outputs receive, of step t at t + 1
         self.step_numbers = np.arange(T)[:, None, None]
         self.half, self.one = np.array(0.5, dtype), np.array(1.0, dtype)
+        self.h_range, self.g_range = np.array(row.h_range, dtype), np.array(row.g_range, dtype)
+        self.gain = np.ones(i + n + o, dtype)
+        if o:
+            self.gain[i : i + n] = row.h_range
         if o:
             flat = [array.reshape(len(array), -1) for array in (self.a, self.y[1:], self.s, self.h)]
             a, y, s, h = flat
@@ -415,13 +437,14 @@ def forward(net, x, sources=None):
         s[0] += net.s[0]
         np.cumsum(s, axis=0, out=s)
         return
-    R = net.p.R[:, net.tied] * (half * half)  # (S, F, U)
+    quarter_g = half * half * net.g_range
+    R = net.p.R[:, net.tied] * (half * half * net.gain)  # (S, F, U)
     if sources is not None:
         a, y, s, h = net.a[:T], net.y[1 : T + 1], net.s[1 : T + 1], net.h[:T]
         np.tanh(given + np.matmul(R, sources.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3), out=a)
         np.add(a, one, out=y)
         np.cumsum(y[:, :n] * a[:, n : 2 * n], axis=0, out=s)
-        np.tanh(half * s, out=h)
+        np.tanh(quarter_g * s, out=h)
         np.multiply(y[:, 2 * n :], h, out=y[:, n : 2 * n])
         return
     given = given.reshape(T, -1)
@@ -433,7 +456,7 @@ def forward(net, x, sources=None):
         add(a, one, y)
         multiply(y_in, g, s)
         add(s, s_before, s)
-        multiply(s, half, h)
+        multiply(s, quarter_g, h)
         tanh(h, h)
         multiply(y_out, h, y_cell)
 
@@ -441,7 +464,7 @@ def forward(net, x, sources=None):
 def outputs(net, x, length):
     """The outputs that forward led to: (T, O, S, B) if there are errors at every step, else (1, O, S, B), at the ends."""
     row, p, half, S = net.row, net.p, net.half, len(net.theta)
-    V = p.V * (half * half if row.c == "F" else half)
+    V = p.V * (half * half * net.h_range if row.c == "F" else half)
     if row.every_step:
         z = np.matmul(V, net.cells[1 : len(x) + 1].transpose(0, 2, 1, 3))  # (T, S, O, B)
         if row.c == "B":
@@ -449,6 +472,9 @@ def outputs(net, x, length):
     else:
         y = net.cells[length, :, np.arange(S)[:, None], np.arange(net.B)]  # (S, B, n)
         z = np.matmul(V, y.transpose(0, 2, 1))[None]
+        if row.c == "B":
+            last = np.take_along_axis(x, length[None] - 1, axis=0)[0]
+            z += half * np.moveaxis(p.A[np.arange(S)[:, None], last], -1, 1)
     if row.c == "F":
         z += half * p.c
     y = np.tanh(z, out=z)
@@ -458,23 +484,22 @@ def outputs(net, x, length):
 
 
 def errors(row, y, batch):
-    """Targets minus outputs y (T or 1, O, S, B), 0 behind the sequences' ends, of a batch as draw gives it."""
+    """Targets minus outputs y (T or 1, O, S, B), 0 at steps without a target, of a batch as draw gives it."""
     if not row.every_step:
         return batch.target - y
-    e = np.where(np.arange(len(y))[:, None, None, None] < batch.length, -y, 0)
+    e = np.where(batch.target[:, None] >= 0, -y, 0)
     t, s, b = np.nonzero(batch.target >= 0)
     e[t, batch.target[t, s, b], s, b] += 1
     return e
 
 
 def costs(net, batch):
-    """The cost of each network's one sequence (S,): half the sum of squared errors, or cross-entropy."""
+    """The cost of each network's one sequence (S,): its shares of half the squared error and of cross-entropy."""
     y = outputs(net, batch.x, batch.length)
-    e = errors(net.row, y, batch)
-    if net.cost == "squared":
-        return 0.5 * (e * e).sum(axis=(0, 1, 3))
-    heeded = np.arange(len(y))[:, None, None, None] < batch.length if net.row.every_step else 1
-    return -(heeded * ((e + y) * np.log(y) + (1 - e - y) * np.log(1 - y))).sum(axis=(0, 1, 3))
+    e, (squared, entropy) = errors(net.row, y, batch), COSTS[net.cost]
+    heeded = batch.target[:, None] >= 0 if net.row.every_step else 1
+    cross = heeded * ((e + y) * np.log(y) + (1 - e - y) * np.log(1 - y))
+    return (0.5 * squared * e * e - entropy * cross).sum(axis=(0, 1, 3))
 
 
 # -------------------------------------------------------------------------------------------------- backward
@@ -482,7 +507,8 @@ def costs(net, batch):
 
 def output_slopes(net, e, y):
     """Gradient of the cost with respect to the outputs' net inputs, of errors e and outputs y of the same shape."""
-    return -e if net.cost == "entropy" else -e * y * (net.one - y)
+    squared, entropy = COSTS[net.cost]
+    return -e * (squared * y * (net.one - y) + entropy)
 
 
 def into_cells(net, dz, h, a_out):
@@ -495,9 +521,17 @@ def into_cells(net, dz, h, a_out):
     if row.c == "B":
         return from_outputs, None
     half, one = net.half, net.one
+    from_outputs = from_outputs * net.h_range
     d_out = (half * half) * (one - a_out * a_out) * h * from_outputs
     d_out = np.add.reduce(d_out.reshape(len(dz), row.S, row.b, -1), axis=1)
     return (half * half) * (one + a_out) * (one - h * h) * from_outputs, d_out
+
+
+def half_g_and_slope(net, a_cell):
+    """Half of g, and what times 1 - a_cell^2 is its derivative: g2 is G a_cell, g1 is (1 + a_cell) / 2."""
+    if net.row.g == "g2":
+        return net.half * net.g_range * a_cell, net.half * net.g_range
+    return net.half * net.half * (net.one + a_cell), net.half * net.half
 
 
 def backward(net, batch):
@@ -529,8 +563,7 @@ def backward(net, batch):
         first = end.min() + 1
         E[first:] *= net.step_numbers[first:padded] <= end
     a_in, a_cell = net.a[:padded, :n, :, 0], net.a[:padded, n : 2 * n, :, 0]
-    # g is 2 a_cell and g' 1 - a_cell^2 for g2, (1 + a_cell) / 2 and (1 - a_cell^2) / 4 for g1; sigma' is as the latter.
-    half_g, slope = (a_cell, one) if row.g == "g2" else (half * half * (one + a_cell), half * half)
+    half_g, slope = half_g_and_slope(net, a_cell)
     d_in = half * (one - a_in * a_in) * half_g * E
     np.add.reduce(d_in.reshape(padded, row.S, row.b, S), axis=1, out=delta[:, :i])
     np.multiply((slope * half) * (one + a_in) * (one - a_cell * a_cell), E, out=delta[:, i : i + n])
@@ -540,17 +573,18 @@ def backward(net, batch):
         delta[:, i + n :] = 0
         delta[end, i + n :, trials] = d_out[0].T
     if row.c == "F":
-        d.V *= half
+        d.V *= half * net.h_range
         d.c[:, :, 0] = np.add.reduce(dz, axis=0).T
         d.b[:, :, 0] = np.add.reduce(delta, axis=0).T
         cut = (padded // SUMMED, SUMMED, U, S)  # products of the same size whatever T is round the same
         left = np.ascontiguousarray(delta.reshape(cut).transpose(0, 3, 2, 1))
         right = np.ascontiguousarray(net.source[:padded, ..., 0].reshape(cut).transpose(0, 3, 1, 2))
-        np.multiply(np.add.reduce(np.matmul(left, right), axis=0), half, out=d.R)
+        np.multiply(np.add.reduce(np.matmul(left, right), axis=0), half * net.gain, out=d.R)
     else:
         d.A[...] = 0
-        for t in range(T):
-            d.A[trials, batch.x[t, :, 0]] += dz[t].T
+        last = batch.x[end, trials, 0][None]
+        for x, dz_t in zip(batch.x[..., 0] if row.every_step else last, dz):
+            d.A[trials, x] += dz_t.T
     if row.symbolic:
         index = (batch.x[..., 0] + net.offset[:, 0]).ravel()
         for u in range(U):
@@ -582,7 +616,7 @@ def update_at_every_step(net, batch, rate, present):
     source, by_cell, by_gate = np.zeros((U + D + 1, S)), np.zeros((n, U + D + 1, S)), np.zeros((n, U + D + 1, S))
     source[-1] = 1
     for t in range(T):
-        source[:U] = half * net.source[0, ..., 0]
+        source[:U] = half * net.gain[:, None] * net.source[0, ..., 0]
         source[U:-1] = 0
         source[U + batch.x[t, :, 0], trials] = 1
         x = batch.x[t : t + 1]
@@ -593,7 +627,7 @@ def update_at_every_step(net, batch, rate, present):
         dz, (a, h) = output_slopes(net, e, y), (net.a[:1, ..., 0], net.h[:1, ..., 0])
         ds, d_out = into_cells(net, dz, h, a[:, 2 * n :])
         a_in, a_cell = a[0, :n], a[0, n : 2 * n]
-        half_g, slope = (a_cell, one) if row.g == "g2" else (half * half * (one + a_cell), half * half)
+        half_g, slope = half_g_and_slope(net, a_cell)
         by_gate += (half * (one - a_in * a_in) * half_g)[:, None] * source
         by_cell += (slope * half * (one + a_in) * (one - a_cell * a_cell))[:, None] * source
         d_in = (ds[0][:, None] * by_gate).reshape(row.S, row.b, U + D + 1, S).sum(axis=0)
@@ -602,7 +636,7 @@ def update_at_every_step(net, batch, rate, present):
         d.I[...] = d_all[..., U:-1].transpose(0, 2, 1)
         d.V[...] = (dz[0][:, None] * net.cells[1, ..., 0]).transpose(2, 0, 1)
         if row.c == "F":
-            d.V *= half
+            d.V *= half * net.h_range
             d.R[...], d.b[...], d.c[:, :, 0] = d_all[..., :U], d_all[..., -1:], dz[0].T
         else:
             d.A[...] = 0
@@ -648,6 +682,7 @@ CHECKED = {  # kinds: row, what is smaller, how far input gates are shut lest st
     "2a": ("2a", {"p": 5, "inputs": 6, "outputs": 6}, 0, 12), "4": ("4-1", {"p": 20}, 2, 8), "6a": ("6a", {}, 3, 24),
     "2b": ("2b", {"p": 5, "inputs": 6, "outputs": 6}, 0, 12), "6b": ("6b", {}, 4, 24),
     "2c": ("2c-1", {"p": 2, "lag": 4, "inputs": 6}, 1, 24),
+    "2b, at the end": ("2b", {"p": 5, "inputs": 6, "outputs": 6, "errors": "end"}, 0, 24),
 }  # fmt: skip
 
 
@@ -661,13 +696,14 @@ def gradient_check():
     for kind, (name, small, shut, n) in CHECKED.items():
         row = replace(ROWS[name], **small)
         batch = draw(row, SimpleNamespace(first_pair="replaced"), list(range(n)), TRAIN, n=1)
-        if row.symbolic and not row.every_step:  # any symbol may be the last, on which output gates depend
+        if row.symbolic and not row.every_step:  # any symbol may be the last, on which output gates and A depend
             batch.x = stream(3, TRAIN).integers(row.inputs, size=batch.x.shape)
         P = len(row.present)
         theta = 0.5 * stream(3, INIT).standard_normal((1, P))
         if row.c == "F":
             views(theta, row.shapes).b[:, : row.b] -= shut
-        for cost in "squared", "entropy":
+        for cost, ranges in {"squared": "equations", "entropy": "equations", "mixed": "caption"}.items():
+            row = replace(row, ranges=ranges)
             net = Network(row, theta.repeat(n, axis=0), len(batch.x), cost=cost)
             shorter = {"target": batch.target[..., ::-1, :], "length": batch.length - 1}
             for other in shorter, {}:  # the first leaves traces that the second must not heed
@@ -685,7 +721,7 @@ def gradient_check():
                 return total
 
             numerical = numerical_gradient(loss, theta[0])
-            ok &= compare_gradients(f"{kind}, {cost}", net.grad.sum(axis=0), numerical, row.shapes)
+            ok &= compare_gradients(f"{kind}, {cost}, {ranges}", net.grad.sum(axis=0), numerical, row.shapes)
     return 0 if ok else 1
 
 
@@ -769,6 +805,26 @@ def fresh(row, options, trial, theta):
     batch = draw(row, options, [trial], EVAL, n=options.eval_n)
     wrong, error, square = (values[0] for values in examine(row, theta[None], batch))
     return int(wrong.sum()), error.mean(), square.mean()
+
+
+def measure(row, options, trial, theta):
+    """What can be said of a network theta (P,) on fresh sequences besides: mean |s| of its cells at the ends.
+
+    Task 1: shares of strings with a wrong prediction of the last symbol but one, which takes a memory of the second,
+    and of strings with one anywhere else, for which it takes the grammar.
+    """
+    row = replace(row, errors="every") if row.task == "1" else row
+    batch = draw(row, options, [trial], EVAL, n=min(options.eval_n, CHUNK))
+    n, found = batch.length.shape[1], {}
+    net = Network(row, theta[None], len(batch.x), n)
+    forward(net, batch.x)
+    found["state"] = np.abs(net.s[batch.length[0], :, 0, np.arange(n)]).mean() * (row.g_range / 2)
+    if row.task == "1":
+        y, t = outputs(net, batch.x, batch.length), np.arange(len(batch.x))[:, None, None]
+        for name, steps in ("memory_wrong", t == batch.length - 2), ("grammar_wrong", t != batch.length - 2):
+            of_steps = SimpleNamespace(**vars(batch) | {"target": np.where(steps, batch.target, -1)})
+            found[name] = judge(row, y, errors(row, y, of_steps), of_steps)[0].mean()
+    return found
 
 
 def initial_state(row, options):
@@ -931,6 +987,7 @@ def train(row, options, state, save, interrupt):
             population = Population(row, options, state, sets, population) if state.active.any() else None
     tested = [fresh(row, options, trial, theta) for trial, theta in zip(options.seeds, state.theta)]
     wrong, error, mse = (list(values) for values in zip(*tested))
+    measured = [measure(row, options, trial, theta) for trial, theta in zip(options.seeds, state.theta)]
     for values in wrong, error, mse:
         values[:] = [None if at else value for at, value in zip(state.diverged_at, values)]
     result = {
@@ -941,7 +998,8 @@ def train(row, options, state, save, interrupt):
         "diverged_at_step": state.diverged_at,
         "history": history,
         "final": {"wrong": wrong, "mean_error": error, "mse": mse},
-        "measures": {"grown_at": state.grown_at} if grows(row, options) else {},
+        "measures": {name: [None if at is not None else each[name] for at, each in zip(state.diverged_at, measured)]
+                     for name in measured[0]} | ({"grown_at": state.grown_at} if grows(row, options) else {}),
         "rules": state.stages,
         "cap": options.steps,
         "paper": {"trials": row.trials, "solved": row.solved, "sequences": row.sequences, "wrong": row.wrong},
@@ -1002,7 +1060,7 @@ def snapshot(row, options, theta, record):
     (i, n, o), T = row.units, len(record.x)
     net = Network(row, theta[None], T, record.length.shape[1])
     forward(net, record.x)
-    of_trial = {"in_gate": (1 + net.a[:T, :i]) / 2, "s": net.s[1 : T + 1]}
+    of_trial = {"in_gate": (1 + net.a[:T, :i]) / 2, "s": net.s[1 : T + 1] * (row.g_range / 2)}
     if o:
         of_trial |= {"out_gate": (1 + net.a[:T, 2 * n : 2 * n + o]) / 2, "y_cell": net.cells[1 : T + 1] / 2}
     of_trial["output"] = outputs(net, record.x, record.length)
@@ -1177,10 +1235,14 @@ def build_parser():
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="sequences after which a "
         f"trial has failed (default: {CAP} times the paper's mean)")  # fmt: skip
     add("--lr", type=positive_real, help="learning rate (default: the row's)")
-    add("--cost", choices=["entropy", "squared"], default="entropy", help="cost whose gradient is taken: cross-entropy, "
-        "or half the squared error, which has the slope of the output units in it")  # fmt: skip
+    add("--cost", choices=COSTS, default="squared", help="cost whose gradient is taken: half the squared error, with the "
+        "slope of the output units in its errors; cross-entropy, without it; mixed: with the slope plus 0.1")  # fmt: skip
+    add("--ranges", choices=["equations", "caption"], default="equations", help="of h and g: [-1, 1] and [-2, 2], as the "
+        "paper's equations and text have them, or [-2, 2] and [-1, 1], as the caption of its Table 10 has")  # fmt: skip
     add("--update", choices=["sequence", "step"], default="sequence", help="when weights change in tasks with errors at "
         "every step (1, 2a, 2b)")  # fmt: skip
+    add("--errors", choices=["every", "end"], default="every", help="tasks 1, 2b: errors at every step, or at the one "
+        "alone that takes a memory of the start: the last (2b), the last but one (1)")  # fmt: skip
     add("--cell", choices=["late", "first"], default="late", help="tasks 2a, 2b: add the cell when the error has "
         "stopped falling, or have it from the start")  # fmt: skip
     add("--strings", choices=["drawn", "distinct"], default="drawn", help="task 1: sets of strings as drawn, or without "
@@ -1193,7 +1255,7 @@ def build_parser():
     add("--snapshot-every", "--snapshot_every", type=positive, help="sequences between snapshots of the first trial "
         "(default: a 20th of the paper's mean)")  # fmt: skip
     add("--dtype", choices=["float32", "float64"], default="float64", help="arithmetic of the training")
-    add("--out", metavar="DIR", help=f"where to write (default: results/{EXPERIMENT}, with --task a folder in it)")
+    add("--out", metavar="DIR", help=f"where to write (default: results/{EXPERIMENT}/ROW)")
     add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
     add("--quick", action="store_true", help="a run of seconds")
     add("--gradcheck", action="store_true", help="check the truncated gradients of all kinds of networks, and stop")
@@ -1206,7 +1268,7 @@ def parse_options(argv):
     first, _ = parser.parse_known_args(argv)
     row = ROWS[first.task or HEADLINE]
     every = max(CHUNK, row.sequences[-1] // 20 // CHUNK * CHUNK)
-    out = f"results/{EXPERIMENT}" + (f"/{first.task}" if first.task else "")
+    out = f"results/{EXPERIMENT}/{row.name}"
     parser.set_defaults(task=row.name, steps=CAP * row.sequences[-1], lr=row.rate, eval_every=every,
                         snapshot_every=every, out=out)  # fmt: skip
     if first.quick:
@@ -1217,6 +1279,10 @@ def parse_options(argv):
         if interval > options.steps and interval != parser.get_default(name):
             steps = f"the {options.steps} steps of the run"
             parser.error(f"argument --{name.replace('_', '-')}: {interval} is more than {steps}")
+    for name, tasks in {"update": ("1", "2a", "2b"), "errors": ("1", "2b"), "cell": ("2a", "2b"), "strings": ("1",),
+                        "first_pair": ("4", "5")}.items():  # fmt: skip
+        if getattr(options, name) != parser.get_default(name) and row.task not in tasks:
+            parser.error(f"argument --{name.replace('_', '-')}: makes no difference to task {row.task}")
     if not options.out:
         parser.error("argument --out: a folder is wanted")
     return options, parser
@@ -1272,7 +1338,7 @@ def main(argv=None):
     if options.list:
         print_rows()
         return 0
-    out, row = Path(options.out), ROWS[options.task]
+    out, row = Path(options.out), replace(ROWS[options.task], ranges=options.ranges, errors=options.errors)
     config = {name: value for name, value in vars(options).items() if name not in ("resume", "gradcheck", "list")}
     command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
     done = open_output(out, options.resume, config, parser)
@@ -1294,7 +1360,7 @@ def main(argv=None):
     write_json(out / "results.json", results)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     print_summary(results["runs"], options.seeds)
-    where = "" if options.out == f"results/{EXPERIMENT}" else f" --run {shlex.quote(options.out)}"
+    where = "" if options.out == f"results/{EXPERIMENT}/{HEADLINE}" else f" --run {shlex.quote(options.out)}"
     print(f"\nwrote {out / 'results.json'} and {out / 'snapshots.npz'}; to draw them:")
     print(f"python3 visualize/{EXPERIMENT}.py{where} && python3 make_gifs/{EXPERIMENT}.py{where}")
     return 0
