@@ -52,7 +52,8 @@ class Row:
     is 4 sigma - 2, g1 is sigma, id is the identity. rate: of learning. init: initial weights are in [-init, init].
     N: leading elements that tell the class (task 3). trials, solved: the paper's, and the share that it says solved
     the task, or None. sequences, wrong: the paper's mean number of training sequences, and wrong answers of 2560 or
-    their share, until each stopping rule; None where it says nothing.
+    their share, until each stopping rule; None where it says nothing. ranges, cost: how the row is read, see --ranges
+    and --cost.
     """
 
     name: str
@@ -76,7 +77,8 @@ class Row:
     solved: float
     sequences: tuple
     wrong: tuple
-    ranges: str = "equations"  # which of the paper's two statements of the ranges of h1 and g2 holds
+    ranges: str
+    cost: str
     errors: str = "every"  # of tasks 1, 2a, 2b: at every step; or task 1, at the last but one, task 2b, at the last
 
     @property
@@ -130,37 +132,37 @@ class Row:
 
 _I3, _O3, _O4 = (-1, -3, -5), (-2, -4, -6), (-1, -2, -3, -4)
 ROWS = {row[0]: Row(*row) for row in [
-    # name   p     lag   b  S  in    out  W      c    ogb      igb           bias    h     g     rate  init N trials solved sequences   wrong
-    ("1-1",  9,    9,    4, 1, 7,    7,   264,   "F", _O4,     "r",          "ga",   "h1", "g2", 0.1,  0.2, 0, 30, 1.00, (39740,),         (None,)),
-    ("1-2",  9,    9,    3, 2, 7,    7,   276,   "F", _O4[:3], "r",          "ga",   "h1", "g2", 0.1,  0.2, 0, 30, 1.00, (21730,),         (None,)),
-    ("1-3",  9,    9,    3, 2, 7,    7,   276,   "F", _O4[:3], "r",          "ga",   "h1", "g2", 0.2,  0.2, 0, 30, 0.97, (14060,),         (None,)),
-    ("1-4",  9,    9,    4, 1, 7,    7,   264,   "F", _O4,     "r",          "ga",   "h1", "g2", 0.5,  0.2, 0, 30, 0.97, (9500,),          (None,)),
-    ("1-5",  9,    9,    3, 2, 7,    7,   276,   "F", _O4[:3], "r",          "ga",   "h1", "g2", 0.5,  0.2, 0, 30, 1.00, (8440,),          (None,)),
-    ("2a",   100,  100,  1, 1, 101,  101, 10504, "B", "no og", "none",       "none", "id", "g1", 1.0,  0.2, 0, 18, 1.00, (5040,),          (None,)),
-    ("2b",   100,  100,  1, 1, 101,  101, 10504, "B", "no og", "none",       "none", "id", "g1", 1.0,  0.2, 0, 18, 1.00, (5680,),          (None,)),
-    ("2c-1", 50,   50,   2, 1, 54,   2,   364,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (30000,),         (None,)),
-    ("2c-2", 100,  100,  2, 1, 104,  2,   664,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (31000,),         (None,)),
-    ("2c-3", 200,  200,  2, 1, 204,  2,   1264,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (33000,),         (None,)),
-    ("2c-4", 500,  500,  2, 1, 504,  2,   3064,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (38000,),         (None,)),
-    ("2c-5", 1000, 1000, 2, 1, 1004, 2,   6064,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (49000,),         (None,)),
-    ("2c-6", 500,  1000, 2, 1, 504,  2,   3064,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (49000,),         (None,)),
-    ("2c-7", 200,  1000, 2, 1, 204,  2,   1264,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (75000,),         (None,)),
-    ("2c-8", 100,  1000, 2, 1, 104,  2,   664,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (135000,),        (None,)),
-    ("2c-9", 50,   1000, 2, 1, 54,   2,   364,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (203000,),        (None,)),
-    ("3a-1", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 3, 10, None, (27380, 39850),   (None, 0.000195)),
-    ("3a-2", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 1, 10, None, (58370, 64330),   (None, 0.000117)),
-    ("3a-3", 1000, 1000, 3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 3, 10, None, (446850, 452460), (None, 0.000078)),
-    ("3b-1", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 3, 10, None, (41740, 43250),   (None, 0.00828)),
-    ("3b-2", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 1, 10, None, (74950, 78430),   (None, 0.01500)),
-    ("3b-3", 1000, 1000, 3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 1, 10, None, (481060, 485080), (None, 0.01207)),
-    ("3c-1", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 0.1,  0.1, 3, 10, None, (269650,),        (0.00558,)),
-    ("3c-2", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 0.1,  0.1, 1, 10, None, (565640,),        (0.00441,)),
-    ("4-1",  100,  50,   2, 2, 2,    1,   93,    "F", "r",     (-3, -6),     "all",  "h1", "g2", 0.5,  0.1, 0, 10, None, (74000,),         (1,)),
-    ("4-2",  500,  250,  2, 2, 2,    1,   93,    "F", "r",     (-3, -6),     "all",  "h1", "g2", 0.5,  0.1, 0, 10, None, (209000,),        (0,)),
-    ("4-3",  1000, 500,  2, 2, 2,    1,   93,    "F", "r",     (-3, -6),     "all",  "h1", "g2", 0.5,  0.1, 0, 10, None, (853000,),        (1,)),
-    ("5",    100,  50,   2, 2, 2,    1,   93,    "F", "r",     "r",          "all",  "h1", "g2", 0.1,  0.1, 0, 10, None, (482000, 1273000), (139, 14)),
-    ("6a",   100,  40,   2, 2, 8,    4,   156,   "F", "r",     (-2, -4),     "all",  "h1", "g2", 0.5,  0.1, 0, 20, None, (31390,),         (1,)),
-    ("6b",   100,  24,   3, 2, 8,    8,   308,   "F", "r",     (-2, -4, -6), "all",  "h1", "g2", 0.1,  0.1, 0, 10, None, (571100,),        (2,)),
+    # name   p     lag   b  S  in    out  W      c    ogb      igb           bias    h     g     rate  init N trials solved sequences   wrong                ranges       cost
+    ("1-1",  9,    9,    4, 1, 7,    7,   264,   "F", _O4,     "r",          "ga",   "h1", "g2", 0.1,  0.2, 0, 30, 1.00, (39740,),         (None,),          "caption",   "squared"),
+    ("1-2",  9,    9,    3, 2, 7,    7,   276,   "F", _O4[:3], "r",          "ga",   "h1", "g2", 0.1,  0.2, 0, 30, 1.00, (21730,),         (None,),          "caption",   "squared"),
+    ("1-3",  9,    9,    3, 2, 7,    7,   276,   "F", _O4[:3], "r",          "ga",   "h1", "g2", 0.2,  0.2, 0, 30, 0.97, (14060,),         (None,),          "caption",   "squared"),
+    ("1-4",  9,    9,    4, 1, 7,    7,   264,   "F", _O4,     "r",          "ga",   "h1", "g2", 0.5,  0.2, 0, 30, 0.97, (9500,),          (None,),          "caption",   "squared"),
+    ("1-5",  9,    9,    3, 2, 7,    7,   276,   "F", _O4[:3], "r",          "ga",   "h1", "g2", 0.5,  0.2, 0, 30, 1.00, (8440,),          (None,),          "caption",   "squared"),
+    ("2a",   100,  100,  1, 1, 101,  101, 10504, "B", "no og", "none",       "none", "id", "g1", 1.0,  0.2, 0, 18, 1.00, (5040,),          (None,),          "equations", "entropy"),
+    ("2b",   100,  100,  1, 1, 101,  101, 10504, "B", "no og", "none",       "none", "id", "g1", 1.0,  0.2, 0, 18, 1.00, (5680,),          (None,),          "equations", "entropy"),
+    ("2c-1", 50,   50,   2, 1, 54,   2,   364,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (30000,),         (None,),          "caption",   "mixed"),
+    ("2c-2", 100,  100,  2, 1, 104,  2,   664,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (31000,),         (None,),          "caption",   "mixed"),
+    ("2c-3", 200,  200,  2, 1, 204,  2,   1264,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (33000,),         (None,),          "caption",   "mixed"),
+    ("2c-4", 500,  500,  2, 1, 504,  2,   3064,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (38000,),         (None,),          "caption",   "mixed"),
+    ("2c-5", 1000, 1000, 2, 1, 1004, 2,   6064,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (49000,),         (None,),          "caption",   "mixed"),
+    ("2c-6", 500,  1000, 2, 1, 504,  2,   3064,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (49000,),         (None,),          "caption",   "mixed"),
+    ("2c-7", 200,  1000, 2, 1, 204,  2,   1264,  "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (75000,),         (None,),          "caption",   "mixed"),
+    ("2c-8", 100,  1000, 2, 1, 104,  2,   664,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (135000,),        (None,),          "caption",   "mixed"),
+    ("2c-9", 50,   1000, 2, 1, 54,   2,   364,   "F", "none",  "none",       "none", "h1", "g2", 0.01, 0.2, 0, 20, None, (203000,),        (None,),          "caption",   "mixed"),
+    ("3a-1", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 3, 10, None, (27380, 39850),   (None, 0.000195), "equations", "squared"),
+    ("3a-2", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 1, 10, None, (58370, 64330),   (None, 0.000117), "equations", "squared"),
+    ("3a-3", 1000, 1000, 3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 3, 10, None, (446850, 452460), (None, 0.000078), "equations", "squared"),
+    ("3b-1", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 3, 10, None, (41740, 43250),   (None, 0.00828),  "equations", "squared"),
+    ("3b-2", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 1, 10, None, (74950, 78430),   (None, 0.01500),  "equations", "squared"),
+    ("3b-3", 1000, 1000, 3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 1.0,  0.1, 1, 10, None, (481060, 485080), (None, 0.01207),  "equations", "squared"),
+    ("3c-1", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 0.1,  0.1, 3, 10, None, (269650,),        (0.00558,),       "equations", "squared"),
+    ("3c-2", 100,  100,  3, 1, 1,    1,   102,   "F", _O3,     _I3,          "b1",   "h1", "g2", 0.1,  0.1, 1, 10, None, (565640,),        (0.00441,),       "equations", "squared"),
+    ("4-1",  100,  50,   2, 2, 2,    1,   93,    "F", "r",     (-3, -6),     "all",  "h1", "g2", 0.5,  0.1, 0, 10, None, (74000,),         (1,),             "caption",   "entropy"),
+    ("4-2",  500,  250,  2, 2, 2,    1,   93,    "F", "r",     (-3, -6),     "all",  "h1", "g2", 0.5,  0.1, 0, 10, None, (209000,),        (0,),             "caption",   "entropy"),
+    ("4-3",  1000, 500,  2, 2, 2,    1,   93,    "F", "r",     (-3, -6),     "all",  "h1", "g2", 0.5,  0.1, 0, 10, None, (853000,),        (1,),             "caption",   "entropy"),
+    ("5",    100,  50,   2, 2, 2,    1,   93,    "F", "r",     "r",          "all",  "h1", "g2", 0.1,  0.1, 0, 10, None, (482000, 1273000), (139, 14),       "caption",   "entropy"),
+    ("6a",   100,  40,   2, 2, 8,    4,   156,   "F", "r",     (-2, -4),     "all",  "h1", "g2", 0.5,  0.1, 0, 20, None, (31390,),         (1,),             "equations", "squared"),
+    ("6b",   100,  24,   3, 2, 8,    8,   308,   "F", "r",     (-2, -4, -6), "all",  "h1", "g2", 0.1,  0.1, 0, 10, None, (571100,),        (2,),             "equations", "squared"),
 ]}  # fmt: skip
 
 
@@ -377,10 +379,10 @@ class Network:
     gates and cells put out doubled in y: each factor of two is a call saved.
     """
 
-    def __init__(self, row, theta, T, B=1, cost="squared"):
+    def __init__(self, row, theta, T, B=1):
         S, dtype, (i, n, o) = len(theta), theta.dtype, row.units
         T = -(-T // SUMMED) * SUMMED
-        self.row, self.theta, self.T, self.B, self.cost = row, theta, T, B, cost
+        self.row, self.theta, self.T, self.B = row, theta, T, B
         self.p, self.grad = views(theta, row.shapes), np.zeros_like(theta)
         self.d = views(self.grad, row.shapes)
         self.offset = row.inputs * np.arange(S)[:, None]  # of a trial's symbols among those of all
@@ -496,7 +498,7 @@ def errors(row, y, batch):
 def costs(net, batch):
     """The cost of each network's one sequence (S,): its shares of half the squared error and of cross-entropy."""
     y = outputs(net, batch.x, batch.length)
-    e, (squared, entropy) = errors(net.row, y, batch), COSTS[net.cost]
+    e, (squared, entropy) = errors(net.row, y, batch), COSTS[net.row.cost]
     heeded = batch.target[:, None] >= 0 if net.row.every_step else 1
     cross = heeded * ((e + y) * np.log(y) + (1 - e - y) * np.log(1 - y))
     return (0.5 * squared * e * e - entropy * cross).sum(axis=(0, 1, 3))
@@ -507,7 +509,7 @@ def costs(net, batch):
 
 def output_slopes(net, e, y):
     """Gradient of the cost with respect to the outputs' net inputs, of errors e and outputs y of the same shape."""
-    squared, entropy = COSTS[net.cost]
+    squared, entropy = COSTS[net.row.cost]
     return -e * (squared * y * (net.one - y) + entropy)
 
 
@@ -610,8 +612,9 @@ def update(net, batch, rate, present):
 
 def update_at_every_step(net, batch, rate, present):
     """The same, but with weights that change at every step; derivatives ds/dw run along, as the paper's do."""
-    row, d, half, one = net.row, net.d, net.half, net.one
+    row, p, half, one = net.row, net.p, net.half, net.one
     (i, n, o), S, T, D = row.units, len(net.theta), len(batch.x), row.inputs
+    may = views(np.broadcast_to(present, net.theta.shape), row.shapes)
     U, trials, ones, done = i + n + o, np.arange(S), np.ones((S, 1), int), []
     source, by_cell, by_gate = np.zeros((U + D + 1, S)), np.zeros((n, U + D + 1, S)), np.zeros((n, U + D + 1, S))
     source[-1] = 1
@@ -633,15 +636,16 @@ def update_at_every_step(net, batch, rate, present):
         d_in = (ds[0][:, None] * by_gate).reshape(row.S, row.b, U + D + 1, S).sum(axis=0)
         rows = [d_in, ds[0][:, None] * by_cell] + ([d_out[0][:, None] * source] if o else [])
         d_all = np.concatenate(rows).transpose(2, 0, 1)  # (S, U, U + D + 1)
-        d.I[...] = d_all[..., U:-1].transpose(0, 2, 1)
-        d.V[...] = (dz[0][:, None] * net.cells[1, ..., 0]).transpose(2, 0, 1)
+        V = (dz[0][:, None] * net.cells[1, ..., 0]).transpose(2, 0, 1)
+        p.I -= rate * may.I * d_all[..., U:-1].transpose(0, 2, 1)
         if row.c == "F":
-            d.V *= half * net.h_range
-            d.R[...], d.b[...], d.c[:, :, 0] = d_all[..., :U], d_all[..., -1:], dz[0].T
+            p.V -= rate * half * net.h_range * V
+            p.R -= rate * d_all[..., :U]
+            p.b -= rate * may.b * d_all[..., -1:]
+            p.c[:, :, 0] -= rate * may.c[:, :, 0] * dz[0].T
         else:
-            d.A[...] = 0
-            d.A[trials, batch.x[t, :, 0]] = dz[0].T
-        net.theta -= rate * (net.grad * present)
+            p.V -= rate * may.V * V
+            p.A[trials, batch.x[t, :, 0]] -= rate * dz[0].T
         net.y[0], net.s[0] = net.y[1], net.s[1]
         done.append((y, e))
     net.y[0] = net.s[0] = 0
@@ -703,15 +707,15 @@ def gradient_check():
         if row.c == "F":
             views(theta, row.shapes).b[:, : row.b] -= shut
         for cost, ranges in {"squared": "equations", "entropy": "equations", "mixed": "caption"}.items():
-            row = replace(row, ranges=ranges)
-            net = Network(row, theta.repeat(n, axis=0), len(batch.x), cost=cost)
+            row = replace(row, ranges=ranges, cost=cost)
+            net = Network(row, theta.repeat(n, axis=0), len(batch.x))
             shorter = {"target": batch.target[..., ::-1, :], "length": batch.length - 1}
             for other in shorter, {}:  # the first leaves traces that the second must not heed
                 forward(net, batch.x)
                 backward(net, SimpleNamespace(**vars(batch) | other))
 
             def loss(population):
-                total, perturbed = 0, Network(row, population, len(batch.x), cost=cost)
+                total, perturbed = 0, Network(row, population, len(batch.x))
                 for k in range(n):
                     as_often = [k] * len(population)
                     same = SimpleNamespace(**{name: a[..., as_often, :] for name, a in vars(batch).items()
@@ -872,7 +876,7 @@ class Population:
         self.where = np.nonzero(state.active)[0]
         self.trials = [options.seeds[k] for k in self.where]
         self.row, self.options, self.sets, self.number = row, options, sets, None
-        self.net = Network(row, state.theta[self.where], 1, cost=options.cost)
+        self.net = Network(row, state.theta[self.where], 1)
         self.allow(state)
         if chunk:
             self.number, keep = chunk.number, np.isin(chunk.where, self.where)
@@ -899,7 +903,7 @@ class Population:
         if self.row.every_step:
             batch.target = batch.target[:T]
         if T > self.net.T:
-            self.net = Network(self.row, self.net.theta, T, cost=self.options.cost)
+            self.net = Network(self.row, self.net.theta, T)
         return batch
 
 
@@ -1002,7 +1006,8 @@ def train(row, options, state, save, interrupt):
                      for name in measured[0]} | ({"grown_at": state.grown_at} if grows(row, options) else {}),
         "rules": state.stages,
         "cap": options.steps,
-        "paper": {"trials": row.trials, "solved": row.solved, "sequences": row.sequences, "wrong": row.wrong},
+        "paper": {row.name: {"trials": row.trials, "solved": row.solved, "sequences": row.sequences, "wrong": row.wrong}
+                  for row in ROWS.values()},
     }
     weights = {f"weights/{name}": array[0] for name, array in vars(views(state.theta, row.shapes)).items()}
     return result, state.snapshots | {name: array[..., 0, :] if array.ndim > 1 else array
@@ -1235,10 +1240,10 @@ def build_parser():
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="sequences after which a "
         f"trial has failed (default: {CAP} times the paper's mean)")  # fmt: skip
     add("--lr", type=positive_real, help="learning rate (default: the row's)")
-    add("--cost", choices=COSTS, default="squared", help="cost whose gradient is taken: half the squared error, with the "
-        "slope of the output units in its errors; cross-entropy, without it; mixed: with the slope plus 0.1")  # fmt: skip
-    add("--ranges", choices=["equations", "caption"], default="equations", help="of h and g: [-1, 1] and [-2, 2], as the "
-        "paper's equations and text have them, or [-2, 2] and [-1, 1], as the caption of its Table 10 has")  # fmt: skip
+    add("--cost", choices=COSTS, help="cost whose gradient is taken: half the squared error, with the "
+        "slope of the output units in its errors; cross-entropy, without it; mixed: with the slope plus 0.1 (default: the row's)")  # fmt: skip
+    add("--ranges", choices=["equations", "caption"], help="of h and g: [-1, 1] and [-2, 2], as the paper's equations "
+        "have them, or [-2, 2] and [-1, 1], as the caption of its Table 10 has (default: the row's)")  # fmt: skip
     add("--update", choices=["sequence", "step"], default="sequence", help="when weights change in tasks with errors at "
         "every step (1, 2a, 2b)")  # fmt: skip
     add("--errors", choices=["every", "end"], default="every", help="tasks 1, 2b: errors at every step, or at the one "
@@ -1250,10 +1255,10 @@ def build_parser():
     add("--first-pair", choices=["replaced", "counted", "unmarked"], default="replaced", help="tasks 4, 5, where the "
         "first pair is to be marked: its value becomes 0 (5: 1); or counts as that; or its marker stays -1 besides")  # fmt: skip
     add("--eval-every", "--eval_every", type=positive, help="sequences between two lines of progress and points of the "
-        "history (default: a 20th of the paper's mean)")  # fmt: skip
+        "history (default: a 40th of the paper's mean)")  # fmt: skip
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=2560, help="fresh test sequences")
     add("--snapshot-every", "--snapshot_every", type=positive, help="sequences between snapshots of the first trial "
-        "(default: a 20th of the paper's mean)")  # fmt: skip
+        "(default: a 40th of the paper's mean)")  # fmt: skip
     add("--dtype", choices=["float32", "float64"], default="float64", help="arithmetic of the training")
     add("--out", metavar="DIR", help=f"where to write (default: results/{EXPERIMENT}/ROW)")
     add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
@@ -1267,9 +1272,9 @@ def parse_options(argv):
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
     row = ROWS[first.task or HEADLINE]
-    every = max(CHUNK, row.sequences[-1] // 20 // CHUNK * CHUNK)
+    every = max(CHUNK, row.sequences[-1] // 40 // CHUNK * CHUNK)
     out = f"results/{EXPERIMENT}/{row.name}"
-    parser.set_defaults(task=row.name, steps=CAP * row.sequences[-1], lr=row.rate, eval_every=every,
+    parser.set_defaults(task=row.name, steps=CAP * row.sequences[-1], lr=row.rate, ranges=row.ranges, cost=row.cost, eval_every=every,
                         snapshot_every=every, out=out)  # fmt: skip
     if first.quick:
         parser.set_defaults(**QUICK)
@@ -1323,7 +1328,7 @@ def print_summary(runs, seeds):
             mean = f"{met.mean():,.0f}" if met.size else "-"
             tested = f"{wrong.mean():9.1f}{error.mean():8.4f}" if met.size else f"{'-':>9}{'-':>8}"
             print(f"{name:5}{run['trainable_parameters']:9}{k + 1:7}{f'{met.size}/{len(seeds)}':>10}{mean:>18}{spread:>30}"
-                  f"{run['paper']['sequences'][k]:>10,}{tested}")  # fmt: skip
+                  f"{run['paper'][name]['sequences'][k]:>10,}{tested}")  # fmt: skip
         for seed, step in zip(seeds, run["diverged_at_step"]):
             if step is not None:
                 print(f"trial {seed} was frozen at step {step}, where its weights were not finite")
@@ -1338,7 +1343,8 @@ def main(argv=None):
     if options.list:
         print_rows()
         return 0
-    out, row = Path(options.out), replace(ROWS[options.task], ranges=options.ranges, errors=options.errors)
+    out, row = Path(options.out), replace(ROWS[options.task], ranges=options.ranges, cost=options.cost,
+                                               errors=options.errors)
     config = {name: value for name, value in vars(options).items() if name not in ("resume", "gradcheck", "list")}
     command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
     done = open_output(out, options.resume, config, parser)
