@@ -1,5 +1,7 @@
 # make          the headline run of every experiment, and every picture
 # make test     the tests
+# make paper    the tables of 1997, thirty trials of each row (some three hours on one core); make -j2 paper halves that
+# make paper-long  their long rows, ten trials (hours to days; resumable)
 # make studies  the runs behind the tables of the README (some six hours on one core); each has a target of its own
 # make clean    remove what the above have left, but not results/ and viz/
 
@@ -8,7 +10,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: all test pictures studies clean
-all: temporal_order_3bit multiplication_problem timing_counting_spikes
+all: temporal_order_3bit multiplication_problem timing_counting_spikes lstm_1997
 
 # ---------------------------------------------------------------------------------------------- environments
 
@@ -32,8 +34,8 @@ clean:
 
 # ---------------------------------------------------------------------------- headline runs and their pictures
 
-.PHONY: temporal_order_3bit multiplication_problem
-temporal_order_3bit multiplication_problem: $(VENV)/installed
+.PHONY: temporal_order_3bit multiplication_problem lstm_1997
+temporal_order_3bit multiplication_problem lstm_1997: $(VENV)/installed
 	$(RUN) $@.py
 	$(RUN) visualize/$@.py
 	$(RUN) make_gifs/$@.py
@@ -185,3 +187,26 @@ timing_counting_spikes-generate: $(VENV)/installed
 	$(TIMING) --seeds 0-9 --task pfg --wave triangle --period 25 $(TIMING_OUT)/generate/triangle-25
 	$(TIMING) --seeds 0-9 --task pfg --wave rectangle --period 10 $(TIMING_OUT)/generate/rectangle-10
 	$(TIMING) --seeds 0-9 --task pfg --wave rectangle --period 25 $(TIMING_OUT)/generate/rectangle-25
+
+# ------------------------------------------------------------------------------------------- the tables of 1997
+
+# Rows are targets of their own, so that make -j runs them side by side.
+SHORT_ROWS := 1-1 1-2 1-3 1-4 1-5 2a 2b 2c-1 2c-2 2c-3 3a-1 3a-2 3b-1 3b-2 4-1
+LONG_ROWS := 5 6b 3c-1 3c-2 2c-4 2c-5 2c-6 2c-7 2c-8 2c-9 4-2 4-3 3a-3 3b-3
+.PHONY: paper paper-long paper-6a $(addprefix paper-,$(SHORT_ROWS) $(LONG_ROWS))
+paper: paper-6a $(addprefix paper-,$(SHORT_ROWS))
+paper-long: $(addprefix paper-,$(LONG_ROWS))
+
+PAPER := $(RUN) lstm_1997.py --resume
+PAPER_OUT := --out results/lstm_1997
+
+paper-6a: $(VENV)/installed
+	$(PAPER)
+
+$(addprefix paper-,$(SHORT_ROWS)): paper-%: $(VENV)/installed
+	$(PAPER) --task $* $(PAPER_OUT)/$*
+
+$(addprefix paper-,$(LONG_ROWS)): paper-%: $(VENV)/installed
+	$(PAPER) --task $* --trials 0-9 $(PAPER_OUT)/$*
+
+# Where the paper leaves room: what each reading gives, on other trials.

@@ -36,7 +36,7 @@ CHUNK = 500  # sequences drawn at a time, and from one test to the next in rows 
 WINDOW = 2000  # training sequences that rules look back on
 SUMMED = 64  # steps whose parts of a gradient are summed by one product
 VALUES = 2**20  # of one variable that pass through a network side by side in a test
-STEADY = 200  # sequences over which the error of task 2a must no longer fall before the cell is added
+STEADY = 200  # task 2a: sequences over which the error falls by less than a tenth before the cell is added
 INIT, TRAIN, TEST, EVAL, RECORD, SETS = range(6)  # streams of random numbers
 
 
@@ -972,7 +972,7 @@ def train(row, options, state, save, interrupt):
             seen = np.array([min(state.step if at is None else at, WINDOW) for at in state.frozen_at])
             history["step"].append(state.step)
             history["train_error"].append(state.errors.sum(axis=0) / np.where(seen, seen, np.nan))
-            history["wrong"].append(state.tested if row.task in TESTS else state.n_wrong / np.where(seen, seen, np.nan))
+            history["wrong"].append(state.tested.copy() if row.task in TESTS else state.n_wrong / np.where(seen, seen, np.nan))
             state.wall_clock_s = time.perf_counter() - started
             solved = state.stage == len(RULES[row.task])
             print_progress(row.name, history | {"train_loss": history["train_error"]}, "wrong", solved, options.steps,
@@ -1043,11 +1043,11 @@ def advance(row, options, state, population, sets):
 
 
 def still_falls(errors, step):
-    """Whether the error of the last STEADY sequences is below that of as many before, by more than 1 %."""
+    """Whether the error of the last STEADY sequences is below that of as many before, by more than a tenth."""
     if step < 2 * STEADY:
         return True
     before, last = errors[np.arange(step - 2 * STEADY, step) % WINDOW].reshape(2, STEADY).mean(axis=1)
-    return last < 0.99 * before
+    return last < 0.9 * before
 
 
 def recorded(row, options):

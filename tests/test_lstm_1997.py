@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -411,3 +413,289 @@ def test_the_gradient_check_fails_without_any_one_term(term):
     broken.CHECKED = {kind: broken.CHECKED[kind] for kind in ("1, blocks of 2", "2b", "2b, at the end", "4")}
     with np.errstate(all="ignore"):
         assert broken.gradient_check() == 1
+
+
+# ----------------------------------------------------------------------------------------------------- rules
+
+
+def test_every_row_has_rules_and_the_paper_as_many_figures():
+    for row in ROWS:
+        assert len(lab.RULES[row.task]) == len(row.sequences) == len(row.wrong)
+        assert (row.task in lab.TESTS) == (row.task[0] in "123") and (row.task == "1") == (row.task not in lab.TOLERANCE)
+        assert lab.parse_options(["--task", row.name])[0].steps == 5 * row.sequences[-1]
+
+
+@pytest.mark.parametrize("name", ["1-5", "2a", "2b", "2c-1", "3c-1", "4-1", "6a"])
+def test_judging_is_that_of_a_plain_judge(name):
+    row = lab.ROWS[name]
+    row = replace(row, p=6, inputs=7, outputs=7) if row.c == "B" else row
+    batch = lab.draw(row, DEFAULT, [0, 1], lab.TEST, n=6)
+    rng, tolerance = np.random.default_rng(0), lab.TOLERANCE.get(row.task)
+    y = rng.uniform(0, 1, (len(batch.x) if row.every_step else 1, row.outputs, 2, 6))
+    for s, b in [(0, 0), (1, 3), (1, 4)]:  # some right answers, by a hair
+        if row.every_step:
+            for t in range(int(batch.length[s, b])):
+                y[t, :, s, b] = 0.9 * tolerance if tolerance else 0.1
+                y[t, batch.target[t, s, b], s, b] = 1 - 0.9 * tolerance if tolerance else 0.9
+                if row.task == "1":
+                    y[t, batch.legal[t, :, s, b], s, b] = 0.9
+        else:
+            y[0, :, s, b] = batch.wanted[:, s, b] + 0.9 * tolerance
+    wrong, error, square = lab.judge(row, y, lab.errors(row, y, batch), batch)
+    assert not wrong[0, 0] and not wrong[1, 3] and wrong.any()
+    for s, b in np.ndindex(2, 6):
+        T = int(batch.length[s, b])
+        if row.every_step:
+            off = [[float(k == batch.target[t, s, b]) - y[t, k, s, b] for k in range(row.outputs)] for t in range(T)]
+        else:
+            off = [[batch.wanted[k, s, b] - y[0, k, s, b] for k in range(row.outputs)]]
+        if row.task == "1":
+            expected = any(
+                min(y[t, k, s, b] for k in range(7) if batch.legal[t, k, s, b])
+                <= max(y[t, k, s, b] for k in range(7) if not batch.legal[t, k, s, b])
+                for t in range(T)
+            )
+        else:
+            heeded = off[-1:] if row.task == "2b" else off
+            expected = max(abs(value) for step in heeded for value in step) >= tolerance
+        assert wrong[s, b] == expected
+        values = [value for step in off for value in step]
+        assert error[s, b] == pytest.approx(np.mean(np.abs(values))) and square[s, b] == pytest.approx(np.mean(np.square(values)))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The script with short windows and chunks, in which one trial or other meets its rules within a hundred sequences."""
+    for name, value in {"WINDOW": 8, "CHUNK": 10, "STEADY": 10}.items():
+        monkeypatch.setattr(lab, name, value)
+    rules = {"1": [lab.Rule(512)], "2c": [lab.Rule(501)], "3a": [lab.Rule(180), lab.Rule(128, 0.45)],
+             "4": [lab.Rule(6, 0.15)], "6a": [lab.Rule(8, 0.38)]}  # fmt: skip
+    monkeypatch.setattr(lab, "RULES", lab.RULES | rules)
+    monkeypatch.setattr(lab, "TESTS", lab.TESTS | {"2c": 20, "2b": 20})
+    for name in "2a", "2b":
+        monkeypatch.setitem(lab.ROWS, name, replace(lab.ROWS[name], p=6, inputs=7, outputs=7))
+    return lab
+
+
+def run(folder, *arguments):
+    """A run in this process: what results.json has of its row, and the parameters (S, P) after it."""
+    thetas, real_train = [], lab.train
+
+    def train(row, options, state, save, interrupt):
+        trained = real_train(row, options, state, save, interrupt)
+        thetas.append(state.theta)
+        return trained
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lab, "train", train)
+        words = " ".join(map(str, arguments)).split()
+        assert lab.main([*words, "--eval-every", "20", "--snapshot-every", "20", "--eval-n", "30", "--out", str(folder)]) == 0
+    ((found),) = json.loads((folder / "results.json").read_text())["runs"].values()
+    return found, thetas[0]
+
+
+KINDS = ["1-5", "1-4 --update step", "2a --update step --cell first", "2a", "2b --errors end", "2c-1", "3a-1", "4-1", "6a",
+         "6b --dtype float32"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_alone_and_among_thirty_is_the_same_to_the_bit(kind, small, tmp_path):
+    found, thirty = run(tmp_path, "--steps 60 --trials 0-29 --task", kind)
+    assert np.isfinite(thirty).all() and len({theta.tobytes() for theta in thirty}) == 30
+    for trial in (0, 7, 29):
+        mine, alone = run(tmp_path, "--steps 60 --task", kind, "--trials", trial)
+        assert alone.tobytes() == thirty[[trial]].tobytes()
+        for rule, of_all in zip(mine["rules"], found["rules"]):
+            assert rule["sequences"] == of_all["sequences"][trial : trial + 1]
+
+
+def test_trials_are_frozen_when_they_meet_their_last_rule(small, tmp_path, monkeypatch):
+    """Against rules that are applied in plain loops to the errors of every single sequence."""
+    seen, real_update = [], lab.update
+
+    def update(net, *arguments):
+        y, e = real_update(net, *arguments)
+        seen.append(np.abs(e[0]))
+        return y, e
+
+    monkeypatch.setattr(lab, "update", update)
+    found, _ = run(tmp_path, "--steps 55 --trials 0-5 --task 4-1")
+    active, off, expected = list(range(6)), [[] for _ in range(6)], [None] * 6
+    for step, errors in enumerate(seen, start=1):
+        assert errors.shape == (1, len(active))
+        for k, error in zip(list(active), errors[0]):
+            off[k].append(error)
+            last = off[k][-8:]
+            if len(last) == 8 and sum(value >= 0.04 for value in last) < 6 and np.mean(last) < 0.15:
+                expected[k] = step
+                active.remove(k)
+    assert found["rules"][0]["sequences"] == expected and 1 < len(set(expected)) and None in expected
+    assert found["sequences_seen"] == [at or 55 for at in expected]
+
+
+def test_both_rules_of_a_row_are_met_in_turn(small, tmp_path):
+    found, _ = run(tmp_path, "--steps 400 --trials 0-3 --task 3a-1")
+    first, second = (rule["sequences"] for rule in found["rules"])
+    assert all(a is not None for a in first) and all(b is None or a <= b for a, b in zip(first, second))
+    assert all(at % 10 == 0 for at in first)
+
+
+def test_a_small_row_is_learned_from_end_to_end(tmp_path, monkeypatch):
+    monkeypatch.setitem(lab.ROWS, "3a-1", replace(lab.ROWS["3a-1"], p=10, ranges="caption"))
+    found, theta = run(tmp_path, "--steps 6000 --trials 0-4 --task 3a-1")
+    assert all(n is not None for rule in found["rules"] for n in rule["sequences"])
+    assert max(found["final"]["wrong"]) <= 1 and max(found["final"]["mean_error"]) < 0.02
+    assert found["final"]["wrong"] == found["rules"][-1]["wrong"] and max(found["history"]["wrong"][-1]) == 0
+    row, options = replace(lab.ROWS["3a-1"]), lab.parse_options(["--task", "3a-1"])[0]
+    batch = lab.draw(row, options, [0], lab.EVAL, n=50)
+    shapes = lab.views(theta, row.shapes)
+    p = {name: np.array(values[0]) for name, values in vars(shapes).items()}
+    for b in range(50):  # what the trained network answers, by the plain implementation
+        end = int(batch.length[0, b])
+        x = [[float(value) for value in batch.x[t, :, 0, b]] for t in range(end)]
+        wanted = float(batch.target[0, 0, b])
+        gradient = as_in_the_appendix(replace(row, cost="entropy"), p, x, {end - 1: [wanted]}, end)
+        assert abs(gradient["c"][0][0]) < 0.2  # minus the error
+
+
+@pytest.mark.parametrize("name", ["6a", "1-5"])
+def test_a_trial_that_diverges_is_frozen_and_the_others_go_on(name, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(lab, "RULES", lab.RULES | {"6a": [lab.Rule(0)], "1": [lab.Rule(0)]})
+    _, others = run(tmp_path, "--steps 40 --trials 0,2 --task", name)
+    real = lab.initial_state
+
+    def spoiled(*arguments):
+        state = real(*arguments)
+        state.theta[1] = np.nan
+        return state
+
+    monkeypatch.setattr(lab, "initial_state", spoiled)
+    found, theta = run(tmp_path, "--steps 40 --trials 0-2 --task", name)
+    assert found["diverged_at_step"] == [None, 10, None] and found["sequences_seen"] == [40, 10, 40]
+    assert [value is None for value in found["final"]["wrong"]] == [False, True, False]
+    assert theta[[0, 2]].tobytes() == others.tobytes()
+
+
+# ---------------------------------------------------------------------------------------------------- resume
+
+
+class Killed(BaseException):
+    """What stands for a kill: nothing in the script catches it."""
+
+
+def outcome(folder):
+    """What a run left, as far as it must not depend on interruptions."""
+    text = (folder / "results.json").read_text().replace(str(folder), "")
+    text = re.sub(r'"(wall_clock_s|sequences_per_s)": [^,]*,', "", text)
+    arrays = {name: array.tobytes() for name, array in np.load(folder / "snapshots.npz").items()}
+    return json.loads(text) | {"environment": None}, arrays
+
+
+@pytest.mark.parametrize("kind", ["6a", "3a-1", "2a", "1-5 --update step"])
+def test_a_killed_run_resumes_as_if_nothing_had_been(kind, small, tmp_path, monkeypatch):
+    clock = iter(range(10**9))
+    monkeypatch.setattr(lab, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    words = f"--steps 100 --trials 0-5 --eval-every 20 --snapshot-every 20 --eval-n 30 --task {kind}".split()
+    assert lab.main([*words, "--out", str(tmp_path / "whole")]) == 0
+    real_save, saves = lab.save_checkpoint, []
+
+    def save_and_die(path, tree):
+        real_save(path, tree)
+        saves.append(path)
+        if len(saves) in (2, 4):
+            raise Killed
+
+    monkeypatch.setattr(lab, "save_checkpoint", save_and_die)
+    killed = [*words, "--out", str(tmp_path / "killed")]
+    for again in [], ["--resume"]:
+        with pytest.raises(Killed):
+            lab.main([*killed, *again])
+        assert [path.name for path in (tmp_path / "killed").iterdir()] == ["checkpoint.npz"]
+    assert lab.main([*killed, "--resume"]) == 0
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
+
+
+def test_an_interrupted_run_resumes_as_if_nothing_had_been(small, tmp_path, monkeypatch, capsys):
+    words = "--steps 60 --trials 0,1 --eval-every 20 --snapshot-every 20 --eval-n 30 --task 6a".split()
+    assert lab.main([*words, "--out", str(tmp_path / "whole")]) == 0
+    real_learn, calls = lab.learn, []
+
+    def learn(*arguments):
+        calls.append(1)
+        if len(calls) == 33:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real_learn(*arguments)
+
+    monkeypatch.setattr(lab, "learn", learn)
+    assert lab.main([*words, "--out", str(tmp_path / "stopped")]) == 130
+    assert "after sequence 33; to go on: python3 lstm_1997.py" in capsys.readouterr().out
+    assert lab.main([*words, "--out", str(tmp_path / "stopped"), "--resume"]) == 0
+    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
+
+
+# --------------------------------------------------------------------------------------------- command line
+
+BAD = (
+    ("--task 7", "7"), ("--task 6", "6"), ("--seeds 0,1,0", "twice"), ("--seeds 3-1", "parse"), ("--trials ,", "parse"),
+    ("--steps 0", "at least 1"), ("--eval-n 0", "at least 1"), ("--steps 9 --eval-every 10", "the 9 steps"),
+    ("--lr 0", "above 0"), ("--lr nan", "above 0"), ("--cost absolute", "absolute"), ("--ranges text", "text"),
+    ("--update step", "no difference to task 6a"), ("--task 2c-1 --cell first", "no difference to task 2c"),
+    ("--task 2a --errors end", "no difference to task 2a"), ("--first-pair counted", "no difference to task 6a"),
+    ("--task 2a --strings distinct", "no difference to task 2a"), ("--dtype int8", "int8"), ("--stepz 5", "--stepz"),
+    ("--out=", "a folder is wanted"), ("--out FILE/run", "cannot write"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments, words", BAD, ids=[bad[0] for bad in BAD])
+def test_bad_input_is_one_line_and_status_2(arguments, words, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as stopped:
+        lab.main(arguments.replace("FILE", str(tmp_path / "file")).split())
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_list_has_every_row_and_the_figures_of_the_paper(capsys):
+    assert lab.main(["--list"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(lab.ROWS)
+    for line, row in zip(lines, ROWS):
+        assert line.split()[1] == str(row.W) and all(f"{n:,}" in line for n in row.sequences)
+
+
+def test_another_setting_does_not_resume(small, tmp_path, capsys):
+    with pytest.MonkeyPatch.context() as patch:
+        clock = iter(range(10**9))
+        patch.setattr(lab, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+        patch.setattr(lab, "advance", lambda *a: (_ for _ in ()).throw(Killed))
+        words = ["--steps", "20", "--trials", "0", "--out", str(tmp_path)]
+        with pytest.raises(Killed):
+            lab.main(words)
+    with pytest.raises(SystemExit):
+        lab.main([*words, "--lr", "0.1", "--resume"])
+    assert "--lr 0.5, not 0.1" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------- pictures
+
+
+@pytest.mark.parametrize("name", ["6a", "1-5", "2a", "3a-1", "4-1"])
+def test_a_run_is_drawn(name, small, tmp_path, call):
+    run(tmp_path / "run", "--steps 40 --trials 3,1 --task", name)
+    for script in "visualize/lstm_1997.py", "make_gifs/lstm_1997.py":
+        done = call(script, "--run", tmp_path / "run")
+        assert done.returncode == 0, done.stderr
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "run" / "viz").iterdir()}
+    assert set(drawn) == {"learning_curve.png", "gates_and_states.png", "lstm_1997.gif"}
+    for script in "visualize/lstm_1997.py", "make_gifs/lstm_1997.py":
+        call(script, "--run", tmp_path / "run")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run" / "viz").iterdir()} == drawn, "to the byte"
+
+
+@pytest.mark.parametrize("script", ["visualize/lstm_1997.py", "make_gifs/lstm_1997.py"])
+def test_renderers_say_what_is_wrong(script, tmp_path, call):
+    done = call(script, "--run", tmp_path)
+    assert done.returncode == 1 and "is missing; to make it" in done.stderr and len(done.stderr.splitlines()) == 1
+    (tmp_path / "results.json").write_text("{")
+    done = call(script, "--run", tmp_path)
+    assert done.returncode == 1 and "damaged" in done.stderr and len(done.stderr.splitlines()) == 1

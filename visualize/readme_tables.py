@@ -22,6 +22,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER, PRODUCT, TIMING = "temporal_order_3bit", "multiplication_problem", "timing_counting_spikes"
+PAPER = "lstm_1997"
 
 
 # shared block
@@ -671,13 +672,130 @@ def timing_generate():
     return table(*rows)
 
 
+# ------------------------------------------------------------------------------------------ the tables of 1997
+
+READINGS = {"caption": "caption", "equations": "equations", "squared": "with slope", "mixed": "slope + 0.1",
+            "entropy": "without slope"}  # fmt: skip
+
+
+def paper_row(name):
+    """results.json of a row of the paper's tables, or None if it was not run."""
+    folder = ROOT / "results" / PAPER / name
+    if not (folder / "results.json").exists():
+        return None
+    return load_run(folder, PAPER, "make paper", arrays=False)[0]
+
+
+def reading(study):
+    """results.json of a study of readings, and its one run."""
+    results, _ = load_run(ROOT / "results" / PAPER / study, PAPER, "make lstm_1997-readings", arrays=False)
+    return results, next(iter(results["runs"].values()))
+
+
+def met(run, rule=-1):
+    """Sequences of the trials that met a rule."""
+    return [n for n in run["rules"][rule]["sequences"] if n is not None]
+
+
+def average(values, form):
+    """The mean of the values that there are, as text."""
+    there = [value for value in values if value is not None]
+    return f"{np.mean(there):{form}}" if there else "–"
+
+
+def verdict(run, stated, rule, n):
+    """Whether a row's mean is the paper's, by the rule that README.md states."""
+    here = met(run, rule)
+    if len(here) < 0.9 * n:
+        return "fails"
+    ratio = np.mean(here) / stated
+    if 1 / 1.5 <= ratio <= 1.5:
+        return "same"
+    return f"slower by {ratio:.1f}" if ratio > 1 else f"faster by {1 / ratio:.1f}"
+
+
+def paper_tables():
+    rows = [["row", "weights", "reading", "paper: sequences", "its wrong of 2,560", "**solved**", "**mean**",
+             "median [range]", "**wrong of 2,560**", "mean abs. error", "mean squared error", "verdict"]]  # fmt: skip
+    for name, stated in paper_row("6a")["runs"]["6a"]["paper"].items():
+        results = paper_row(name)
+        for rule, goal in enumerate(stated["sequences"]):
+            words = name + (f", rule {rule + 1}" if len(stated["sequences"]) > 1 else "")
+            wrong = stated["wrong"][rule]
+            wrong = "–" if wrong is None else f"{wrong * 2560 if wrong < 1 else wrong:.3g}"
+            if results is None:
+                rows.append([words, "", "", f"{goal:,}", wrong, "", "", "", "", "", "", "not run"])
+                continue
+            run, config, n = results["runs"][name], results["config"], len(results["seeds"])
+            here, told = met(run, rule), run["rules"][rule]
+            how = [] if name[:2] in ("2a", "2b") else [READINGS[config["ranges"]]]
+            how += [READINGS[config["cost"]]] + (["every step"] if config["update"] == "step" else [])
+            cells = [f"{len(here)}/{n}", f"{np.mean(here):,.0f}" if here else "–", spread(here, ",.0f")]
+            cells += [average(told["wrong"], ".1f"), average(told["mean_error"], ".4f"), average(told["mse"], ".1e")]
+            rows.append([words, f"{run['trainable_parameters']:,}", ", ".join(how), f"{goal:,}", wrong, *cells,
+                         verdict(run, goal, rule, n)])  # fmt: skip
+    return table(*rows)
+
+
+def share_and_mean(study):
+    """Trials that met the last rule, and the mean of their sequences, as text."""
+    results, run = reading(study)
+    here = met(run)
+    return f"{len(here)}/{len(results['seeds'])}" + (f", {np.mean(here):,.0f}" if here else "")
+
+
+def paper_readings():
+    head = [f"{READINGS[ranges]}, {READINGS[cost]}" for ranges in ("equations", "caption")
+            for cost in ("squared", "mixed", "entropy")]  # fmt: skip
+    rows = [["row", "the paper", *head]]
+    stated = paper_row("6a")["runs"]["6a"]["paper"]
+    for name in "1-5", "2c-1", "3a-1", "4-1", "6a":
+        for update in ("sequence", "step") if name == "1-5" else ("",):
+            cells = (f"readings/{name}-{ranges}-{cost}" + (f"-{update}" if update else "")
+                     for ranges in ("equations", "caption") for cost in ("squared", "mixed", "entropy"))  # fmt: skip
+            words = {"sequence": ", a change per sequence", "step": ", a change per step"}.get(update, "")
+            rows.append([name + words, f"{stated[name]['sequences'][-1]:,}", *map(share_and_mean, cells)])
+    return table(*rows)
+
+
+def paper_grammar():
+    rows = [["row 1-5", "solved", "strings wrong where it takes the grammar", "where it takes the memory", "mean size of states"]]
+    for name, words in GRAMMAR.items():
+        results, run = reading(f"readings/{name}")
+        cells = [spread(per_cent(run["measures"][measure]), ".0f") + " %" for measure in ("grammar_wrong", "memory_wrong")]
+        rows.append([words, f"{len(met(run))}/{len(results['seeds'])}", *cells, spread(run["measures"]["state"], ".1f")])
+    return table(*rows)
+
+
+GRAMMAR = {
+    "1-5-equations-squared-sequence": "equations, a change per sequence",
+    "1-5-equations-squared-step": "equations, a change per step",
+    "1-5-caption-squared-sequence": "caption, a change per sequence",
+    "1-5-caption-squared-step": "caption, a change per step",
+    "1-5-memory": "the last, with errors only where it takes the memory",
+}
+
+
+def paper_task_2():
+    rows = [["", "solved, mean", "the paper"]]
+    stated = paper_row("6a")["runs"]["6a"]["paper"]
+    for name, words in TASK_2.items():
+        rows.append([words, share_and_mean(f"readings/{name}"), f"{stated[name[:2]]['sequences'][-1]:,}"])
+    return table(*rows)
+
+
+TASK_2 = {}
+
+
 TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-length": order_length,
           "order-ablations": order_ablations, "order-claims": order_claims, "product-seeds": product_seeds,
           "product-recipe": product_recipe, "product-stuck": product_stuck, "product-ablations": product_ablations,
           "product-cells": product_cells, "product-lag": product_lag, "product-registers": product_registers,
           "timing-seeds": timing_seeds, "timing-paired": timing_paired, "timing-recipe": timing_recipe,
           "timing-clock": timing_clock, "timing-draws": timing_draws, "timing-ablations": timing_ablations,
-          "timing-length": timing_length, "timing-generate": timing_generate}  # fmt: skip
+          "timing-length": timing_length, "timing-generate": timing_generate,
+          "paper-tables": paper_tables, "paper-readings": paper_readings, "paper-grammar": paper_grammar,
+          "paper-task-2": paper_task_2}  # fmt: skip
 
 
 def main(argv=None):
