@@ -181,6 +181,7 @@ RULES = {  # of each task, one after the other
     "3a": [Rule(1), Rule(1, 0.01)], "3b": [Rule(6), Rule(6, 0.04)], "3c": [Rule(1, 0.015)],
     "4": [Rule(1, 0.01)], "5": [Rule(140), Rule(13)], "6a": [Rule(1, 0.1)], "6b": [Rule(1, 0.1)],
 }  # fmt: skip
+READINGS = {"1": {"update": "step"}, "2a": {"update": "step", "cell": "first"}, "2b": {"errors": "end"}}  # besides
 COSTS = {"squared": (1, 0), "entropy": (0, 1), "mixed": (1, 0.1)}  # shares of half the squared error, cross-entropy
 TESTS = {"1": 512, "2a": 2, "2b": 10000, "2c": 10000, "3a": 256, "3b": 256, "3c": 256}  # else: on training sequences
 
@@ -412,7 +413,7 @@ class Network:
 
 
 def from_inputs(net, x):
-    """Halves of what inputs x (T, S, B) or (T, D, S, B) and biases give to the rows of [in; cells; out]: (T, F, S, B)."""
+    """Halves of what inputs x (T, S, B) or (T, D, S, B) and biases give to rows [in; cells; out]: (T, F, S, B)."""
     p, tied, half = net.p, net.tied, net.half
     I = half * (p.I[:, :, tied] if net.row.S > 1 else p.I)  # (S, D, F)
     b = half * p.b[:, tied] if net.row.c == "F" else 0  # (S, F, 1)
@@ -464,7 +465,7 @@ def forward(net, x, sources=None):
 
 
 def outputs(net, x, length):
-    """The outputs that forward led to: (T, O, S, B) if there are errors at every step, else (1, O, S, B), at the ends."""
+    """The outputs that forward led to: (T, O, S, B) with errors at every step, else (1, O, S, B), at the ends."""
     row, p, half, S = net.row, net.p, net.half, len(net.theta)
     V = p.V * (half * half * net.h_range if row.c == "F" else half)
     if row.every_step:
@@ -514,7 +515,7 @@ def output_slopes(net, e, y):
 
 
 def into_cells(net, dz, h, a_out):
-    """Errors dz (T, O, S) of outputs as they reach states, (T, n, S), and net inputs of output gates, (T, b, S) or None.
+    """Errors dz (T, O, S) of outputs as they reach states, (T, n, S), and output gates' net inputs, (T, b, S) or None.
 
     h and a_out, (T, n, S) both, are from the same steps as dz.
     """
@@ -805,7 +806,7 @@ def test(row, options, theta, trials, sets, number):
 
 
 def fresh(row, options, trial, theta):
-    """Shares and errors of the network theta (P,) of a trial on eval_n fresh sequences: wrong, mean absolute, squared."""
+    """The network theta (P,) of a trial on eval_n fresh sequences: wrong answers, mean absolute and squared error."""
     batch = draw(row, options, [trial], EVAL, n=options.eval_n)
     wrong, error, square = (values[0] for values in examine(row, theta[None], batch))
     return int(wrong.sum()), error.mean(), square.mean()
@@ -965,14 +966,16 @@ def train(row, options, state, save, interrupt):
         return state.step not in last[-1:] and (state.step % every == 0 or over)
 
     while True:
-        if due(options.snapshot_every, state.snapshots["step"]) and (state.active[0] or state.frozen_at[0] == state.step):
+        changes = state.active[0] or state.frozen_at[0] == state.step
+        if changes and due(options.snapshot_every, state.snapshots["step"]):
             for name, value in ({"step": state.step} | snapshot(row, options, state.theta[0], record)).items():
                 state.snapshots.setdefault(name, []).append(value)
         if due(options.eval_every, history["step"]):
             seen = np.array([min(state.step if at is None else at, WINDOW) for at in state.frozen_at])
             history["step"].append(state.step)
             history["train_error"].append(state.errors.sum(axis=0) / np.where(seen, seen, np.nan))
-            history["wrong"].append(state.tested.copy() if row.task in TESTS else state.n_wrong / np.where(seen, seen, np.nan))
+            share = state.tested if row.task in TESTS else state.n_wrong / np.where(seen, seen, np.nan)
+            history["wrong"].append(share.copy())
             state.wall_clock_s = time.perf_counter() - started
             solved = state.stage == len(RULES[row.task])
             print_progress(row.name, history | {"train_loss": history["train_error"]}, "wrong", solved, options.steps,
@@ -1236,20 +1239,21 @@ def build_parser():
     add = parser.add_argument
     add("--task", choices=ROWS, metavar="ROW", help=f"row of the paper's tables, see --list (default: {HEADLINE})")
     add("--list", action="store_true", help="print the rows and the paper's figures, and stop")
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="trials, side by side")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7",
+        help="trials, side by side")  # fmt: skip
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="sequences after which a "
         f"trial has failed (default: {CAP} times the paper's mean)")  # fmt: skip
     add("--lr", type=positive_real, help="learning rate (default: the row's)")
-    add("--cost", choices=COSTS, help="cost whose gradient is taken: half the squared error, with the "
-        "slope of the output units in its errors; cross-entropy, without it; mixed: with the slope plus 0.1 (default: the row's)")  # fmt: skip
+    add("--cost", choices=COSTS, help="cost whose gradient is taken: half the squared error, with the slope of the "
+        "output units in its errors; cross-entropy, without it; mixed: with the slope plus 0.1 (default: the row's)")
     add("--ranges", choices=["equations", "caption"], help="of h and g: [-1, 1] and [-2, 2], as the paper's equations "
         "have them, or [-2, 2] and [-1, 1], as the caption of its Table 10 has (default: the row's)")  # fmt: skip
     add("--update", choices=["sequence", "step"], default="sequence", help="when weights change in tasks with errors at "
-        "every step (1, 2a, 2b)")  # fmt: skip
+        "every step: 1 and 2a, whose rows have step, and 2b")  # fmt: skip
     add("--errors", choices=["every", "end"], default="every", help="tasks 1, 2b: errors at every step, or at the one "
-        "alone that takes a memory of the start: the last (2b), the last but one (1)")  # fmt: skip
+        "alone that takes a memory of the start: the last (2b, whose row has end), the last but one (1)")  # fmt: skip
     add("--cell", choices=["late", "first"], default="late", help="tasks 2a, 2b: add the cell when the error has "
-        "stopped falling, or have it from the start")  # fmt: skip
+        "stopped falling, or have it from the start (2a's row)")  # fmt: skip
     add("--strings", choices=["drawn", "distinct"], default="drawn", help="task 1: sets of strings as drawn, or without "
         "repetition")  # fmt: skip
     add("--first-pair", choices=["replaced", "counted", "unmarked"], default="replaced", help="tasks 4, 5, where the "
@@ -1274,8 +1278,9 @@ def parse_options(argv):
     row = ROWS[first.task or HEADLINE]
     every = max(CHUNK, row.sequences[-1] // 40 // CHUNK * CHUNK)
     out = f"results/{EXPERIMENT}/{row.name}"
-    parser.set_defaults(task=row.name, steps=CAP * row.sequences[-1], lr=row.rate, ranges=row.ranges, cost=row.cost, eval_every=every,
-                        snapshot_every=every, out=out)  # fmt: skip
+    others = {name: parser.get_default(name) for name in ("update", "errors", "cell", "strings", "first_pair")}
+    parser.set_defaults(task=row.name, steps=CAP * row.sequences[-1], lr=row.rate, ranges=row.ranges, cost=row.cost,
+                        eval_every=every, snapshot_every=every, out=out, **READINGS.get(row.task, {}))  # fmt: skip
     if first.quick:
         parser.set_defaults(**QUICK)
     options = parser.parse_args(argv)
@@ -1286,7 +1291,7 @@ def parse_options(argv):
             parser.error(f"argument --{name.replace('_', '-')}: {interval} is more than {steps}")
     for name, tasks in {"update": ("1", "2a", "2b"), "errors": ("1", "2b"), "cell": ("2a", "2b"), "strings": ("1",),
                         "first_pair": ("4", "5")}.items():  # fmt: skip
-        if getattr(options, name) != parser.get_default(name) and row.task not in tasks:
+        if getattr(options, name) != others[name] and row.task not in tasks:
             parser.error(f"argument --{name.replace('_', '-')}: makes no difference to task {row.task}")
     if not options.out:
         parser.error("argument --out: a folder is wanted")
@@ -1323,10 +1328,10 @@ def print_summary(runs, seeds):
     for name, run in runs.items():
         for k, stage in enumerate(run["rules"]):
             met = np.array([n for n in stage["sequences"] if n is not None], dtype=float)
-            wrong, error = (np.array([v for v in stage[key] if v is not None], dtype=float) for key in ("wrong", "mean_error"))
+            wrong, error = ([v for v in stage[key] if v is not None] for key in ("wrong", "mean_error"))
             spread = f"{np.median(met):,.0f} [{met.min():,.0f}, {met.max():,.0f}]" if met.size else "-"
             mean = f"{met.mean():,.0f}" if met.size else "-"
-            tested = f"{wrong.mean():9.1f}{error.mean():8.4f}" if met.size else f"{'-':>9}{'-':>8}"
+            tested = f"{np.mean(wrong):9.1f}{np.mean(error):8.4f}" if met.size else f"{'-':>9}{'-':>8}"
             print(f"{name:5}{run['trainable_parameters']:9}{k + 1:7}{f'{met.size}/{len(seeds)}':>10}{mean:>18}{spread:>30}"
                   f"{run['paper'][name]['sequences'][k]:>10,}{tested}")  # fmt: skip
         for seed, step in zip(seeds, run["diverged_at_step"]):

@@ -494,7 +494,7 @@ def run(folder, *arguments):
     return found, thetas[0]
 
 
-KINDS = ["1-5", "1-4 --update step", "2a --update step --cell first", "2a", "2b --errors end", "2c-1", "3a-1", "4-1", "6a",
+KINDS = ["1-5 --update sequence", "1-4", "2a", "2a --update sequence --cell late", "2b", "2b --errors every", "2c-1", "3a-1", "4-1", "6a",
          "6b --dtype float32"]  # fmt: skip
 
 
@@ -591,7 +591,7 @@ def outcome(folder):
     return json.loads(text) | {"environment": None}, arrays
 
 
-@pytest.mark.parametrize("kind", ["6a", "3a-1", "2a", "1-5 --update step"])
+@pytest.mark.parametrize("kind", ["6a", "3a-1", "2a --cell late", "1-5"])
 def test_a_killed_run_resumes_as_if_nothing_had_been(kind, small, tmp_path, monkeypatch):
     clock = iter(range(10**9))
     monkeypatch.setattr(lab, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
