@@ -210,3 +210,46 @@ $(addprefix paper-,$(LONG_ROWS)): paper-%: $(VENV)/installed
 	$(PAPER) --task $* --trials 0-9 $(PAPER_OUT)/$*
 
 # Where the paper leaves room: what each reading gives, on other trials.
+.PHONY: lstm_1997-readings
+studies: lstm_1997-readings
+
+LSTM := $(RUN) lstm_1997.py --resume
+LSTM_OUT := --out results/lstm_1997
+
+lstm_1997-readings: $(VENV)/installed
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --cost squared --update sequence $(LSTM_OUT)/readings/1-5-equations-squared-sequence
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --cost mixed --update sequence $(LSTM_OUT)/readings/1-5-equations-mixed-sequence
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --cost entropy --update sequence $(LSTM_OUT)/readings/1-5-equations-entropy-sequence
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost squared --update sequence $(LSTM_OUT)/readings/1-5-caption-squared-sequence
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost mixed --update sequence $(LSTM_OUT)/readings/1-5-caption-mixed-sequence
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost entropy --update sequence $(LSTM_OUT)/readings/1-5-caption-entropy-sequence
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --cost squared --update step $(LSTM_OUT)/readings/1-5-equations-squared-step
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --cost mixed --update step $(LSTM_OUT)/readings/1-5-equations-mixed-step
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --cost entropy --update step $(LSTM_OUT)/readings/1-5-equations-entropy-step
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost squared --update step $(LSTM_OUT)/readings/1-5-caption-squared-step
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost mixed --update step $(LSTM_OUT)/readings/1-5-caption-mixed-step
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost entropy --update step $(LSTM_OUT)/readings/1-5-caption-entropy-step
+	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges equations --cost squared $(LSTM_OUT)/readings/2c-1-equations-squared
+	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges equations --cost mixed $(LSTM_OUT)/readings/2c-1-equations-mixed
+	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges equations --cost entropy $(LSTM_OUT)/readings/2c-1-equations-entropy
+	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges caption --cost squared $(LSTM_OUT)/readings/2c-1-caption-squared
+	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges caption --cost mixed $(LSTM_OUT)/readings/2c-1-caption-mixed
+	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges caption --cost entropy $(LSTM_OUT)/readings/2c-1-caption-entropy
+	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges equations --cost squared $(LSTM_OUT)/readings/3a-1-equations-squared
+	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges equations --cost mixed $(LSTM_OUT)/readings/3a-1-equations-mixed
+	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges equations --cost entropy $(LSTM_OUT)/readings/3a-1-equations-entropy
+	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges caption --cost squared $(LSTM_OUT)/readings/3a-1-caption-squared
+	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges caption --cost mixed $(LSTM_OUT)/readings/3a-1-caption-mixed
+	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges caption --cost entropy $(LSTM_OUT)/readings/3a-1-caption-entropy
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges equations --cost squared $(LSTM_OUT)/readings/4-1-equations-squared
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges equations --cost mixed $(LSTM_OUT)/readings/4-1-equations-mixed
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges equations --cost entropy $(LSTM_OUT)/readings/4-1-equations-entropy
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges caption --cost squared $(LSTM_OUT)/readings/4-1-caption-squared
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges caption --cost mixed $(LSTM_OUT)/readings/4-1-caption-mixed
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges caption --cost entropy $(LSTM_OUT)/readings/4-1-caption-entropy
+	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges equations --cost squared $(LSTM_OUT)/readings/6a-equations-squared
+	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges equations --cost mixed $(LSTM_OUT)/readings/6a-equations-mixed
+	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges equations --cost entropy $(LSTM_OUT)/readings/6a-equations-entropy
+	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges caption --cost squared $(LSTM_OUT)/readings/6a-caption-squared
+	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges caption --cost mixed $(LSTM_OUT)/readings/6a-caption-mixed
+	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges caption --cost entropy $(LSTM_OUT)/readings/6a-caption-entropy

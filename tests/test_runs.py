@@ -102,7 +102,7 @@ every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
 def test_no_script_is_left_out():
-    assert {f"{name}.py" for name in EXPERIMENTS} == set(SCRIPTS)
+    assert {f"{name}.py" for name in EXPERIMENTS} | {"lstm_1997.py"} == set(SCRIPTS), "which has tests of its own"
 
 
 @cache
