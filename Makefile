@@ -229,6 +229,16 @@ lstm_1997-readings: $(VENV)/installed
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost squared --update step $(LSTM_OUT)/readings/1-5-caption-squared-step
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost mixed --update step $(LSTM_OUT)/readings/1-5-caption-mixed-step
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost entropy --update step $(LSTM_OUT)/readings/1-5-caption-entropy-step
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --gradient full --update sequence $(LSTM_OUT)/readings/1-5-equations-full
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --gradient full --update sequence $(LSTM_OUT)/readings/1-5-caption-full
+	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --errors end $(LSTM_OUT)/readings/1-5-memory
+	$(LSTM) --task 2a --trials 100-109 --steps 10080 --cell late $(LSTM_OUT)/readings/2a-late
+	$(LSTM) --task 2a --trials 100-109 --steps 10080 --update sequence $(LSTM_OUT)/readings/2a-sequence
+	$(LSTM) --task 2a --trials 100-109 --steps 10080 --update sequence --cost squared $(LSTM_OUT)/readings/2a-sequence-squared
+	$(LSTM) --task 2b --trials 100-109 --steps 11360 $(LSTM_OUT)/readings/2b-end
+	$(LSTM) --task 2b --trials 100-109 --steps 11360 --cell first $(LSTM_OUT)/readings/2b-first
+	$(LSTM) --task 2b --trials 100-109 --steps 11360 --cost squared $(LSTM_OUT)/readings/2b-squared
+	$(LSTM) --task 2b --trials 100-109 --steps 11360 --errors every $(LSTM_OUT)/readings/2b-every
 	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges equations --cost squared $(LSTM_OUT)/readings/2c-1-equations-squared
 	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges equations --cost mixed $(LSTM_OUT)/readings/2c-1-equations-mixed
 	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges equations --cost entropy $(LSTM_OUT)/readings/2c-1-equations-entropy

@@ -1,5 +1,58 @@
 #!/usr/bin/env python3
-"""LSTM 1997."""
+"""The network of 1997 on the tasks of 1997: the tables of the paper that introduced LSTM, row by row.
+
+S. Hochreiter and J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8):1735-1780, 1997; numbers of tasks,
+equations and tables are the paper's. Its tasks are 1, the embedded Reber grammar; 2a, 2b, 2c, long time lags without
+noise, without local regularities, and very long ones; 3a, 3b, 3c, two sequences with noise and signal on one line; 4,
+adding; 5, multiplication; 6a, 6b, temporal order of two or three symbols. ROWS has a row for every row of its tables of
+results, with the network that its Table 10 gives, asserts the number of weights, and RULES when training stops; see
+--list, and make_batch for the tasks. All trials of a row run side by side, each online: one sequence, then plain
+gradient descent. A trial is frozen when it meets its last stopping rule, and has failed if it has not met it at the cap,
+five times the paper's mean.
+
+The network. Blocks of one input gate, one output gate and one or two cells. v_t = [y_{t-1}; x_t; 1] is the source of all gates
+and cells at step t, where y has what gates and cells put out; outputs z receive cells only:
+
+    y_in = sigma(W_in v_t)    y_out = sigma(W_out v_t)    s_t = s_{t-1} + y_in g(W_c v_t)    y_c = y_out h(s_t)
+    z_t = sigma(V y_c + c)    h(x) = H tanh(x / 2)    g(x) = G tanh(x / 2)
+
+In tasks 2a and 2b inputs reach the outputs, too; their one cell and its input gate receive inputs alone, there is no
+output gate, g is sigma and h the identity.
+
+The truncated gradient (appendix A.1). Errors that reach the net input of a gate or a cell change that unit's weights but
+go no further; only states carry errors back. There is no forget gate, so they do not change on their way: the error of
+s_t is the sum of what enters the state from t on, and backward needs no loop over time. This is the exact gradient of
+the network whose gates and cells receive recorded outputs of gates and cells, which is what the gradient check perturbs.
+
+Where the paper leaves room or contradicts itself, a row has the reading that came nearest to its results (see the
+README, which says what the others give), and an option has them all. --ranges: H = 1 and G = 2, as the equations have
+it, or H = 2 and G = 1, as the caption of Table 10 has. --cost: errors of outputs with the slope z (1 - z) in them, as
+the appendix has it, without (which is the gradient of cross-entropy), or with the slope plus 0.1. --update: weights
+change after every sequence, or at every step with an error. --cell, --errors: how tasks 2a and 2b add their cell, where
+there are errors. --first-pair: what becomes of the first pair if it is to be marked (4, 5).
+
+Axes of arrays: S trials, T steps, B sequences, D inputs, O outputs, b blocks, n cells, U gates and cells, F rows of
+[input gates; cells; output gates] with gates once for each cell, P parameters. (In ROWS, as in the paper, S is the size
+of a block.) Names: a, tanh of halved net inputs; y,
+twice what units put out; E, errors of states; delta, those of net inputs; dz, those of the outputs' net inputs.
+
+The headline, python3 lstm_1997.py, row 6a with thirty trials, ends like this:
+
+    row    weights   rule    solved   sequences: mean     median [range]             paper    wrong   error
+    6a         156      1     30/30            23,835       23,446 [15,963, 32,938]    31,390      0.0  0.0217
+
+Files in --out (default: results/lstm_1997/ROW). results.json: settings, the history of every trial (mean absolute error
+and share of wrong answers: of the last 2,000 training sequences, or of the last test where the rules ask for tests),
+under rules the sequences until each was met and what a test on fresh sequences said then, final tests, measures (see
+measure), the paper's figures. snapshots.npz, for the first trial, N snapshots over training of k recorded sequences,
+under the row's name:
+
+    step (N,)   x (T, k) or (T, D, k), length (k,), target (O, k) or (T, k): the recorded sequences
+    in_gate (N, T, b, k)   out_gate (N, T, b, k)   s (N, T, n, k)   y_cell (N, T, n, k), in half precision
+    output (N, T or 1, O, k)   weights/R (U, U), I (D, U), b (U, 1), V (O, n), c (O, 1), A (D, O), after training
+
+How this differs from the paper: in trials (thirty, or ten for rows that take long) and in the readings above.
+"""
 # /// script
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26"]
@@ -79,6 +132,7 @@ class Row:
     wrong: tuple
     ranges: str
     cost: str
+    gradient: str = "truncated"
     errors: str = "every"  # of tasks 1, 2a, 2b: at every step; or task 1, at the last but one, task 2b, at the last
 
     @property
@@ -514,13 +568,17 @@ def output_slopes(net, e, y):
     return -e * (squared * y * (net.one - y) + entropy)
 
 
+def to_cells(net, dz):
+    """Errors dz (T, O, S) of outputs as they reach what cells put out: (T, n, S)."""
+    return np.matmul(np.ascontiguousarray(dz.transpose(2, 0, 1)), net.p.V).transpose(1, 2, 0)
+
+
 def into_cells(net, dz, h, a_out):
     """Errors dz (T, O, S) of outputs as they reach states, (T, n, S), and output gates' net inputs, (T, b, S) or None.
 
     h and a_out, (T, n, S) both, are from the same steps as dz.
     """
-    row = net.row
-    from_outputs = np.matmul(np.ascontiguousarray(dz.transpose(2, 0, 1)), net.p.V).transpose(1, 2, 0)  # (T, n, S)
+    row, from_outputs = net.row, to_cells(net, dz)
     if row.c == "B":
         return from_outputs, None
     half, one = net.half, net.one
@@ -535,6 +593,29 @@ def half_g_and_slope(net, a_cell):
     if net.row.g == "g2":
         return net.half * net.g_range * a_cell, net.half * net.g_range
     return net.half * net.half * (net.one + a_cell), net.half * net.half
+
+
+def through_gates(net, back, delta):
+    """The full gradient, for comparison: errors of net inputs, into delta (T, U, S), that do go on to the step before.
+
+    back (T, n, S): errors that what cells put out receives from the outputs.
+    """
+    row, (i, n, _), half, one = net.row, net.row.units, net.half, net.one
+    E, dy, R = 0, np.zeros(delta.shape[1:], delta.dtype), net.p.R.transpose(0, 2, 1)
+
+    def over_cells(values):
+        return values.reshape(row.S, row.b, -1).sum(axis=0)
+
+    for t in range(len(back) - 1, -1, -1):
+        (a_in, a_cell, a_out), h = net.a[t, ..., 0].reshape(3, n, -1), net.h[t, ..., 0]
+        half_g, slope = half_g_and_slope(net, a_cell)
+        dy_cell = (back[t] + dy[i : i + n]) * net.h_range
+        slope_in, slope_out = half * half * (one - a_in * a_in), half * half * (one - a_out * a_out)
+        E = E + half * half * (one + a_out) * (one - h * h) * dy_cell
+        delta[t, :i] = over_cells(slope_in * 2 * half_g * E) + slope_in[:i] * dy[:i]
+        delta[t, i : i + n] = slope * half * (one + a_in) * (one - a_cell * a_cell) * E
+        delta[t, i + n :] = over_cells(slope_out * h * dy_cell) + slope_out[:i] * dy[i + n :]
+        dy = np.matmul(R, delta[t].T[..., None])[..., 0].T
 
 
 def backward(net, batch):
@@ -575,6 +656,11 @@ def backward(net, batch):
     elif o:
         delta[:, i + n :] = 0
         delta[end, i + n :, trials] = d_out[0].T
+    if row.gradient == "full":
+        back = to_cells(net, dz)
+        if not row.every_step:
+            back = back * (net.step_numbers[:T] == end)
+        through_gates(net, back, delta)
     if row.c == "F":
         d.V *= half * net.h_range
         d.c[:, :, 0] = np.add.reduce(dz, axis=0).T
@@ -691,6 +777,10 @@ CHECKED = {  # kinds: row, what is smaller, how far input gates are shut lest st
 }  # fmt: skip
 
 
+CHECKED_READINGS = [("squared", "equations", "truncated"), ("entropy", "equations", "truncated"),
+                    ("mixed", "caption", "truncated"), ("mixed", "caption", "full")]  # fmt: skip
+
+
 def gradient_check():
     """Check every parameter of every kind of network, in float64; returns the exit status, 0 or 1.
 
@@ -707,8 +797,10 @@ def gradient_check():
         theta = 0.5 * stream(3, INIT).standard_normal((1, P))
         if row.c == "F":
             views(theta, row.shapes).b[:, : row.b] -= shut
-        for cost, ranges in {"squared": "equations", "entropy": "equations", "mixed": "caption"}.items():
-            row = replace(row, ranges=ranges, cost=cost)
+        for cost, ranges, gradient in CHECKED_READINGS:
+            if gradient == "full" and (row.c == "B" or kind == "6b"):
+                continue
+            row = replace(row, ranges=ranges, cost=cost, gradient=gradient)
             net = Network(row, theta.repeat(n, axis=0), len(batch.x))
             shorter = {"target": batch.target[..., ::-1, :], "length": batch.length - 1}
             for other in shorter, {}:  # the first leaves traces that the second must not heed
@@ -721,12 +813,13 @@ def gradient_check():
                     as_often = [k] * len(population)
                     same = SimpleNamespace(**{name: a[..., as_often, :] for name, a in vars(batch).items()
                                               if name != "length"}, length=batch.length[as_often])
-                    forward(perturbed, same.x, net.source[: len(batch.x), :, as_often])
+                    sources = net.source[: len(batch.x), :, as_often] if gradient == "truncated" else None
+                    forward(perturbed, same.x, sources)
                     total += costs(perturbed, same)
                 return total
 
             numerical = numerical_gradient(loss, theta[0])
-            ok &= compare_gradients(f"{kind}, {cost}, {ranges}", net.grad.sum(axis=0), numerical, row.shapes)
+            ok &= compare_gradients(f"{kind}, {cost}, {ranges}, {gradient}", net.grad.sum(axis=0), numerical, row.shapes)
     return 0 if ok else 1
 
 
@@ -1248,6 +1341,8 @@ def build_parser():
         "output units in its errors; cross-entropy, without it; mixed: with the slope plus 0.1 (default: the row's)")
     add("--ranges", choices=["equations", "caption"], help="of h and g: [-1, 1] and [-2, 2], as the paper's equations "
         "have them, or [-2, 2] and [-1, 1], as the caption of its Table 10 has (default: the row's)")  # fmt: skip
+    add("--gradient", choices=["truncated", "full"], default="truncated", help="truncated as the paper's, or all of it, "
+        "also what goes back through gates and cells")  # fmt: skip
     add("--update", choices=["sequence", "step"], default="sequence", help="when weights change in tasks with errors at "
         "every step: 1 and 2a, whose rows have step, and 2b")  # fmt: skip
     add("--errors", choices=["every", "end"], default="every", help="tasks 1, 2b: errors at every step, or at the one "
@@ -1293,6 +1388,8 @@ def parse_options(argv):
                         "first_pair": ("4", "5")}.items():  # fmt: skip
         if getattr(options, name) != others[name] and row.task not in tasks:
             parser.error(f"argument --{name.replace('_', '-')}: makes no difference to task {row.task}")
+    if options.gradient == "full" and (row.c == "B" or options.update == "step"):
+        parser.error("argument --gradient: full needs gates that recur (not 2a, 2b) and --update sequence")
     if not options.out:
         parser.error("argument --out: a folder is wanted")
     return options, parser
@@ -1349,7 +1446,7 @@ def main(argv=None):
         print_rows()
         return 0
     out, row = Path(options.out), replace(ROWS[options.task], ranges=options.ranges, cost=options.cost,
-                                               errors=options.errors)
+                                               gradient=options.gradient, errors=options.errors)
     config = {name: value for name, value in vars(options).items() if name not in ("resume", "gradcheck", "list")}
     command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
     done = open_output(out, options.resume, config, parser)

@@ -394,6 +394,12 @@ TERMS = {
     "direct weights at the end": ("batch.x[end, trials, 0][None]", "batch.x[:1, trials, 0]"),
     "traces of direct weights": ("        d.A[...] = 0\n        last", "        last"),
     "weights of symbols": ("np.bincount(index, delta[:T, u]", "np.bincount(index, delta[:T, 0]"),
+    "full: into cells": ("(back[t] + dy[i : i + n])", "back[t]"),
+    "full: into input gates": (" + slope_in[:i] * dy[:i]", ""),
+    "full: into output gates": (" + slope_out[:i] * dy[i + n :]", ""),
+    "full: state to state": ("        E = E + half * half", "        E = half * half"),
+    "full: where errors start": ("back = back * (net.step_numbers[:T] == end)", "back = back * np.ones((T, 1, 1))"),
+    "full: recurrent weights": ("net.p.R.transpose(0, 2, 1)\n", "net.p.R\n"),
     "weights of values": ("delta[:T] * batch.x[:, None, k, :, 0]", "delta[:T] * batch.x[:, None, 0, :, 0]"),
 }  # fmt: skip
 
@@ -401,7 +407,7 @@ TERMS = {
 def test_the_gradient_check_passes(call):
     done = call("lstm_1997.py", "--gradcheck")
     lines = done.stdout.splitlines()
-    assert done.returncode == 0 and len(lines) == 3 * len(lab.CHECKED) and all(line.endswith(": ok") for line in lines)
+    assert done.returncode == 0 and len(lines) == 3 * len(lab.CHECKED) + 6 and all(line.endswith(": ok") for line in lines)
     assert max(float(re.search(r"error (\S+)", line)[1]) for line in lines) <= 1e-7
 
 
@@ -661,6 +667,14 @@ def test_the_list_has_every_row_and_the_figures_of_the_paper(capsys):
     assert [line.split()[0] for line in lines] == list(lab.ROWS)
     for line, row in zip(lines, ROWS):
         assert line.split()[1] == str(row.W) and all(f"{n:,}" in line for n in row.sequences)
+
+
+def test_the_docstring_shows_what_the_headline_prints(capsys):
+    results = json.loads((ROOT / "results" / "lstm_1997" / "6a" / "results.json").read_text())
+    assert results["command"] == "python3 lstm_1997.py"
+    lab.print_summary(results["runs"], results["seeds"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert len(lines) == 2 and all(line in lab.__doc__ for line in lines)
 
 
 def test_another_setting_does_not_resume(small, tmp_path, capsys):

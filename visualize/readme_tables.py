@@ -772,7 +772,9 @@ GRAMMAR = {
     "1-5-equations-squared-step": "equations, a change per step",
     "1-5-caption-squared-sequence": "caption, a change per sequence",
     "1-5-caption-squared-step": "caption, a change per step",
-    "1-5-memory": "the last, with errors only where it takes the memory",
+    "1-5-equations-full": "equations, the full gradient",
+    "1-5-caption-full": "caption, the full gradient",
+    "1-5-memory": "caption, a change per step, errors only where it takes the memory",
 }
 
 
@@ -784,7 +786,15 @@ def paper_task_2():
     return table(*rows)
 
 
-TASK_2 = {}
+TASK_2 = {
+    "2a-late": "2a, the cell added when the error has stopped falling",
+    "2a-sequence": "2a, the cell from the start, a change per sequence",
+    "2a-sequence-squared": "2a, the same, errors with slope",
+    "2b-end": "2b, the cell added late, an error at the end alone",
+    "2b-first": "2b, the cell from the start, an error at the end alone",
+    "2b-squared": "2b, the cell added late, an error at the end alone, with slope",
+    "2b-every": "2b, the cell added late, errors at every step",
+}
 
 
 TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-length": order_length,
