@@ -687,7 +687,9 @@ def paper_row(name):
 
 
 def reading(study):
-    """results.json of a study of readings, and its one run."""
+    """results.json of a study of readings, and its one run; or None twice if it was not run."""
+    if not (ROOT / "results" / PAPER / study / "results.json").exists():
+        return None, None
     results, _ = load_run(ROOT / "results" / PAPER / study, PAPER, "make lstm_1997-readings", arrays=False)
     return results, next(iter(results["runs"].values()))
 
@@ -740,6 +742,8 @@ def paper_tables():
 def share_and_mean(study):
     """Trials that met the last rule, and the mean of their sequences, as text."""
     results, run = reading(study)
+    if run is None:
+        return "not run"
     here = met(run)
     return f"{len(here)}/{len(results['seeds'])}" + (f", {np.mean(here):,.0f}" if here else "")
 
@@ -762,6 +766,9 @@ def paper_grammar():
     rows = [["row 1-5", "solved", "strings wrong where it takes the grammar", "where it takes the memory", "mean size of states"]]
     for name, words in GRAMMAR.items():
         results, run = reading(f"readings/{name}")
+        if run is None:
+            rows.append([words, "not run", "", "", ""])
+            continue
         cells = [spread(per_cent(run["measures"][measure]), ".0f") + " %" for measure in ("grammar_wrong", "memory_wrong")]
         rows.append([words, f"{len(met(run))}/{len(results['seeds'])}", *cells, spread(run["measures"]["state"], ".1f")])
     return table(*rows)
