@@ -307,6 +307,12 @@ def reber_sets(pair, distinct):
     return [np.array([np.pad(string, (0, T - len(string)), constant_values=-1) for string in drawn]) for drawn in sets]
 
 
+def sets_of(trials, strings):
+    """{trial: its pair of sets}, the same for ten trials in a row, of three in all, as in the paper."""
+    pairs = {pair: reber_sets(pair, strings == "distinct") for pair in {trial // 10 % 3 for trial in trials}}
+    return {trial: pairs[trial // 10 % 3] for trial in trials}
+
+
 def make_batch(rng, n, row, options, strings=None):
     """Draw n sequences of a row's task: a namespace of arrays whose last axis is the sequence.
 
@@ -1048,8 +1054,7 @@ def train(row, options, state, save, interrupt):
     None where interrupted.
     """
     history, S = state.history, len(options.seeds)
-    sets = {trial: reber_sets(trial // 10 % 3, options.strings == "distinct") for trial in options.seeds
-            } if row.task == "1" else None  # fmt: skip
+    sets = sets_of(options.seeds, options.strings) if row.task == "1" else None
     record = recorded(row, options)
     population = None
     saved, started = time.perf_counter(), time.perf_counter() - state.wall_clock_s

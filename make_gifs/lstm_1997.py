@@ -154,7 +154,9 @@ def animate(results, arrays, n_frames):
     axis.plot(at, wrong, color="#BBBBBB", linewidth=1.2)
     (past,) = axis.plot([], [], color=OURS)
     (now,) = axis.plot([], [], "o", color=OURS, markersize=8)
-    axis.set(ylim=(-0.08, 1.08), xlim=(-0.02 * step[-1], 1.02 * step[-1] if step[-1] else 1), xlabel="training sequences")
+    axis.set(
+        ylim=(-0.08, 1.08), xlim=(-0.02 * step[-1], 1.02 * step[-1] if step[-1] else 1), xlabel="training sequences"
+    )
     axis.set_title("share of wrong answers")
     axis.xaxis.set_major_formatter("{x:,.0f}")
     title = figure.suptitle(" ")
@@ -175,7 +177,9 @@ def animate(results, arrays, n_frames):
 def main(argv=None):
     """Animate; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT}/{HEADLINE})")
+    parser.add_argument(
+        "--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT}/{HEADLINE})"
+    )
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz"
     )

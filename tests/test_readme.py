@@ -48,7 +48,9 @@ def rows_of_1997(makefile):
     commands = {}
     for names in "SHORT_ROWS", "LONG_ROWS":
         rows = re.search(rf"^{names} := (.+)$", makefile, flags=re.MULTILINE)[1].split()
-        (words,) = re.findall(rf"^\$\(addprefix paper-,\$\({names}\)\): .+\n\t\$\(PAPER\) (.+)$", makefile, flags=re.MULTILINE)
+        (words,) = re.findall(
+            rf"^\$\(addprefix paper-,\$\({names}\)\): .+\n\t\$\(PAPER\) (.+)$", makefile, flags=re.MULTILINE
+        )
         words = words.replace("$(PAPER_OUT)", "--out results/lstm_1997")
         commands |= {row: f"python3 lstm_1997.py {words}".replace("$*", row) for row in rows}
     return commands

@@ -22,7 +22,13 @@ SECTIONS = [
 ]
 SECTIONS += ["CLI"]
 OTHER = {  # the network of 1997 learns as it did then: its rows are its recipes, its batches one sequence
-    "lstm_1997.py": {"recipe": "task", "batch": "cost", "hidden": "update", "Adam": "gradient descent", "evaluate": "judge"}
+    "lstm_1997.py": {
+        "recipe": "task",
+        "batch": "cost",
+        "hidden": "update",
+        "Adam": "gradient descent",
+        "evaluate": "judge",
+    }
 }
 
 

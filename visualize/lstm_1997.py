@@ -92,9 +92,13 @@ def summary(made):
     for place, (name, rule) in enumerate(places):
         stated = paper[name]["sequences"][rule]
         labels.append(f"{name}, rule {rule + 1}" if len(paper[name]["sequences"]) > 1 else name)
-        axis.plot(stated, place, "D", color=PAPER, markersize=7, zorder=3, label="the paper's mean" if place == 0 else None)
+        axis.plot(
+            stated, place, "D", color=PAPER, markersize=7, zorder=3, label="the paper's mean" if place == 0 else None
+        )
         if name not in made:
-            axis.text(1.01, place, "not run", transform=axis.get_yaxis_transform(), va="center", color=FAILED, fontsize=9)
+            axis.text(
+                1.01, place, "not run", transform=axis.get_yaxis_transform(), va="center", color=FAILED, fontsize=9
+            )
             continue
         run = made[name]["runs"][name]
         met = np.array([n for n in run["rules"][rule]["sequences"] if n is not None], dtype=float)
@@ -111,7 +115,11 @@ def summary(made):
     axis.plot([], [], "o", color=OURS, markersize=8, label="our mean over the trials that solved the task")
     axis.plot([], [], "|", color=OURS, markersize=9, label="one trial")
     axis.plot([], [], "x", color=FAILED, markersize=7, label="where the other trials were given up")
-    edges = [place - 0.5 for place in range(1, len(places)) if places[place][0].split("-")[0] != places[place - 1][0].split("-")[0]]
+    edges = [
+        place - 0.5
+        for place in range(1, len(places))
+        if places[place][0].split("-")[0] != places[place - 1][0].split("-")[0]
+    ]
     axis.hlines(edges, 0, 1, transform=axis.get_yaxis_transform(), color="#CCCCCC", linewidth=0.8)
     axis.set(xscale="log", ylim=(len(places) - 0.4, -0.6), yticks=range(len(places)), yticklabels=labels,
              xlabel="training sequences until the stopping rule is met")  # fmt: skip
@@ -166,7 +174,10 @@ def learning_curve(results, _):
     ((name, run),) = results["runs"].items()
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.4))
     step = np.array(run["history"]["step"])
-    for axis, metric, words in (axes[0], "wrong", "share of wrong answers"), (axes[1], "train_error", "mean absolute error"):
+    for axis, metric, words in (
+        (axes[0], "wrong", "share of wrong answers"),
+        (axes[1], "train_error", "mean absolute error"),
+    ):
         values = np.array(run["history"][metric], float)
         axis.plot(step, values, color=OURS, alpha=0.3, linewidth=0.9)
         there = np.isfinite(values).all(axis=1)

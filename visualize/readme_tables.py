@@ -763,14 +763,26 @@ def paper_readings():
 
 
 def paper_grammar():
-    rows = [["row 1-5", "solved", "strings wrong where it takes the grammar", "where it takes the memory", "mean size of states"]]
+    rows = [
+        [
+            "row 1-5",
+            "solved",
+            "strings wrong where it takes the grammar",
+            "where it takes the memory",
+            "mean size of states",
+        ]
+    ]
     for name, words in GRAMMAR.items():
         results, run = reading(f"readings/{name}")
         if run is None:
             rows.append([words, "not run", "", "", ""])
             continue
-        cells = [spread(per_cent(run["measures"][measure]), ".0f") + " %" for measure in ("grammar_wrong", "memory_wrong")]
-        rows.append([words, f"{len(met(run))}/{len(results['seeds'])}", *cells, spread(run["measures"]["state"], ".1f")])
+        cells = [
+            spread(per_cent(run["measures"][measure]), ".0f") + " %" for measure in ("grammar_wrong", "memory_wrong")
+        ]
+        rows.append(
+            [words, f"{len(met(run))}/{len(results['seeds'])}", *cells, spread(run["measures"]["state"], ".1f")]
+        )
     return table(*rows)
 
 
