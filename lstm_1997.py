@@ -83,9 +83,10 @@ import numpy as np
 
 EXPERIMENT = "lstm_1997"
 HEADLINE = "6a"
-QUICK = {"steps": 1000, "eval_n": 256, "out": f"results/quick/{EXPERIMENT}"}
+QUICK = {"steps": 1000, "eval_n": 256, "eval_every": 100, "snapshot_every": 100, "seeds": "0-2", "out": f"results/quick/{EXPERIMENT}"}
 CAP = 5  # times the paper's mean: a trial that has not met its last rule by then has failed
 CHUNK = 500  # sequences drawn at a time, and from one test to the next in rows whose rules ask for tests
+BLOCK = 500  # sequences of a test that is drawn anew, at a time
 WINDOW = 2000  # training sequences that rules look back on
 SUMMED = 64  # steps whose parts of a gradient are summed by one product
 VALUES = 2**20  # of one variable that pass through a network side by side in a test
@@ -704,45 +705,71 @@ def update(net, batch, rate, present):
 
 
 def update_at_every_step(net, batch, rate, present):
-    """The same, but with weights that change at every step; derivatives ds/dw run along, as the paper's do."""
-    row, p, half, one = net.row, net.p, net.half, net.one
-    (i, n, o), S, T, D = row.units, len(net.theta), len(batch.x), row.inputs
-    may = views(np.broadcast_to(present, net.theta.shape), row.shapes)
-    U, trials, ones, done = i + n + o, np.arange(S), np.ones((S, 1), int), []
-    source, by_cell, by_gate = np.zeros((U + D + 1, S)), np.zeros((n, U + D + 1, S)), np.zeros((n, U + D + 1, S))
-    source[-1] = 1
+    """The same, but with weights that change at every step, and ds/dw running along, as the appendix has it.
+
+    W (S, U, K) holds what gates and cells receive from the K parts of v_t; here all axes of trials are the first.
+    """
+    row, p, V, (i, n, o) = net.row, net.p, net.p.V, net.row.units
+    S, T, D, trials = len(net.theta), len(batch.x), row.inputs, np.arange(len(net.theta))
+    F, may = row.c == "F", views(np.broadcast_to(present, net.theta.shape), row.shapes)
+    H, G, (squared, entropy) = row.h_range, row.g_range, COSTS[row.cost]
+    x, symbols = batch.x[..., 0], np.arange(row.outputs)
+    target = (batch.target[:, :, 0, None] == symbols).astype(V.dtype)  # (T, S, O)
+    given = (batch.target[:, :, 0, None] >= 0).astype(V.dtype)  # whether there is one
+    W = np.concatenate([p.R, p.I.transpose(0, 2, 1), p.b], axis=2) if F else p.I.transpose(0, 2, 1).copy()
+    K, first = W.shape[2], i + n + o if F else 0  # first of the K that is an input
+    ds = np.zeros((S, 2 * n, K), V.dtype)  # ds/dw of each state by the weights of its input gate, and of its cell
+    v, s = np.ones((S, K), V.dtype), np.zeros((S, n), V.dtype)
+    v[:, :first] = 0
+    inputs = (x[:, :, None] == np.arange(D)).astype(V.dtype)  # (T, S, D)
+    seen, W_in, W_cell, W_out = [], W[:, :i], W[:, i : i + n], W[:, i + n :]
+    biases = W[:, :, -1]
+    pace = rate * may.V[:, 0, :1]  # (S, 1), 0 for trials without a cell
+
+    def of_cells(values):  # of gates (S, b) to their cells
+        return np.concatenate([values, values], axis=1) if row.S == 2 else values
+
+    def over_cells(values):  # of cells (S, n, ...), summed over those of a gate
+        return values[:, :i] + values[:, i:] if row.S == 2 else values
+
     for t in range(T):
-        source[:U] = half * net.gain[:, None] * net.source[0, ..., 0]
-        source[U:-1] = 0
-        source[U + batch.x[t, :, 0], trials] = 1
-        x = batch.x[t : t + 1]
-        forward(net, x)
-        y = outputs(net, x, ones)
-        step = SimpleNamespace(target=batch.target[t : t + 1], length=batch.length > t)
-        e, y = errors(row, y, step)[..., 0], y[..., 0]
-        dz, (a, h) = output_slopes(net, e, y), (net.a[:1, ..., 0], net.h[:1, ..., 0])
-        ds, d_out = into_cells(net, dz, h, a[:, 2 * n :])
-        a_in, a_cell = a[0, :n], a[0, n : 2 * n]
-        half_g, slope = half_g_and_slope(net, a_cell)
-        by_gate += (half * (one - a_in * a_in) * half_g)[:, None] * source
-        by_cell += (slope * half * (one + a_in) * (one - a_cell * a_cell))[:, None] * source
-        d_in = (ds[0][:, None] * by_gate).reshape(row.S, row.b, U + D + 1, S).sum(axis=0)
-        rows = [d_in, ds[0][:, None] * by_cell] + ([d_out[0][:, None] * source] if o else [])
-        d_all = np.concatenate(rows).transpose(2, 0, 1)  # (S, U, U + D + 1)
-        V = (dz[0][:, None] * net.cells[1, ..., 0]).transpose(2, 0, 1)
-        p.I -= rate * may.I * d_all[..., U:-1].transpose(0, 2, 1)
-        if row.c == "F":
-            p.V -= rate * half * net.h_range * V
-            p.R -= rate * d_all[..., :U]
-            p.b -= rate * may.b * d_all[..., -1:]
-            p.c[:, :, 0] -= rate * may.c[:, :, 0] * dz[0].T
+        v[:, first : first + D] = inputs[t]
+        if F:
+            a = np.tanh(0.5 * np.matmul(W, v[:, :, None])[..., 0])
         else:
-            p.V -= rate * may.V * V
-            p.A[trials, batch.x[t, :, 0]] -= rate * dz[0].T
-        net.y[0], net.s[0] = net.y[1], net.s[1]
-        done.append((y, e))
-    net.y[0] = net.s[0] = 0
-    return tuple(np.concatenate(arrays) for arrays in zip(*done))
+            a = np.tanh(0.5 * W[trials, :, x[t]])
+        y_in, a_cell, y_out = 0.5 + 0.5 * a[:, :i], a[:, i : i + n], 0.5 + 0.5 * a[:, i + n :]
+        in_of_cells, slope_in = of_cells(y_in), of_cells(y_in * (1 - y_in))
+        g, slope_g = (G * a_cell, 0.5 * G * (1 - a_cell**2)) if F else (0.5 + 0.5 * a_cell, 0.25 * (1 - a_cell**2))
+        s = s + in_of_cells * g
+        ds += np.matmul(np.concatenate([g * slope_in, in_of_cells * slope_g], axis=1)[:, :, None], v[:, None])
+        h = np.tanh(0.5 * s) if F else s
+        out_of_cells = of_cells(y_out) if F else 1
+        y_cell = out_of_cells * H * h if F else s
+        z = np.matmul(V, y_cell[:, :, None])[..., 0] + (p.c[:, :, 0] if F else p.A[trials, x[t]])
+        y = 0.5 + 0.5 * np.tanh(0.5 * z)
+        e = (target[t] - y) * given[t]
+        dz = -e * (squared * y * (1 - y) + entropy)
+        back = np.matmul(dz[:, None], V)[:, 0]
+        E = out_of_cells * (0.5 * H) * (1 - h * h) * back if F else back
+        E = pace * E
+        V -= np.matmul((pace * dz)[:, :, None], y_cell[:, None])
+        change = np.concatenate([E, E], axis=1)[:, :, None] * ds
+        W_in -= over_cells(change[:, :n])
+        W_cell -= change[:, n:]
+        if F:
+            d_out = over_cells(rate * H * h * back) * y_out * (1 - y_out)
+            W_out -= np.matmul(d_out[:, :, None], v[:, None])
+            biases *= may.b[:, :, 0]
+            p.c[...] -= rate * may.c * dz[:, :, None]
+            v[:, :i], v[:, i : i + n], v[:, i + n : first] = y_in, y_cell, y_out
+        else:
+            p.A[trials, x[t]] -= rate * dz
+        seen.append((y.T, e.T))
+    p.I[...] = W[:, :, first : first + D].transpose(0, 2, 1)
+    if F:
+        p.R[...], p.b[...] = W[:, :, :first], W[:, :, -1:]
+    return tuple(np.stack(arrays) for arrays in zip(*seen))
 
 
 # -------------------------------------------------------------------------------------------- gradient check
@@ -841,21 +868,18 @@ def judge(row, y, e, batch):
     """
     if not row.every_step:
         e = batch.wanted - y
-        return np.abs(e[0]).max(axis=0) >= TOLERANCE[row.task], np.abs(e[0]).mean(axis=0), (e[0] ** 2).mean(axis=0)
-    off, values = np.abs(e), row.outputs * batch.length
+        return ~(np.abs(e[0]).max(axis=0) < TOLERANCE[row.task]), np.abs(e[0]).mean(axis=0), (e[0] ** 2).mean(axis=0)
+    off, values = np.abs(e), row.outputs * (batch.target >= 0).sum(axis=0)
     if row.task == "1":
         least = np.where(batch.legal, y, np.inf).min(axis=1)
-        wrong = ((np.where(batch.legal, -np.inf, y).max(axis=1) >= least) & (batch.target >= 0)).any(axis=0)
+        wrong = (~(np.where(batch.legal, -np.inf, y).max(axis=1) < least) & (batch.target >= 0)).any(axis=0)
     else:
-        wrong = (off if row.task == "2a" else off[-1:]).max(axis=(0, 1)) >= TOLERANCE[row.task]
+        wrong = ~((off if row.task == "2a" else off[-1:]).max(axis=(0, 1)) < TOLERANCE[row.task])
     return wrong, off.sum(axis=(0, 1)) / values, (e * e).sum(axis=(0, 1)) / values
 
 
-def examine(row, theta, batch, stop_at_wrong=False):
-    """What judge says of networks theta (S, P) on sequences of a batch, (S, n) each.
-
-    stop_at_wrong: behind the first block of sequences in which every network errs there are no more (S, < n).
-    """
+def examine(row, theta, batch):
+    """What judge says of networks theta (S, P) on sequences of a batch, (S, n) each."""
     S, n, T = len(theta), batch.length.shape[1], len(batch.x)
     block = min(n, max(1, VALUES // (T * S * max(3 * row.units[1], row.outputs if row.every_step else 1))))
     judged, net = [], None
@@ -867,13 +891,11 @@ def examine(row, theta, batch, stop_at_wrong=False):
         forward(net, part.x)
         y = outputs(net, part.x, part.length)
         judged.append(judge(row, y, errors(row, y, part), part))
-        if stop_at_wrong and judged[-1][0].any(axis=1).all():
-            break
     return tuple(np.concatenate(parts, axis=1) for parts in zip(*judged))
 
 
 def asked(row, options, trials, sets, number, block):
-    """The sequences of test number of a row's rule, n at a time: blocks 0 to blocks_of(row) - 1 of them.
+    """The sequences of test number of a row's rule; in tasks 2b and 2c a block of them.
 
     Task 1: both sets of strings. Task 2a: its two sequences. Task 3: drawn once. 2b and 2c: drawn anew for each test.
     """
@@ -883,8 +905,9 @@ def asked(row, options, trials, sets, number, block):
         strings = np.tile(np.arange(-1, row.p), (2, 1))
         strings[:, 0] = strings[:, -1] = row.p - 1, row.p
         return side_by_side([symbols_to_predict(strings, row)] * len(trials))
-    key = (TEST,) if row.task[0] == "3" else (TEST, number, block)
-    return draw(row, options, trials, *key, n=min(TESTS[row.task], CHUNK))
+    if row.task[0] == "3":
+        return draw(row, options, trials, TEST, n=TESTS[row.task])
+    return draw(row, options, trials, TEST, number, block, n=min(TESTS[row.task], BLOCK))
 
 
 def test(row, options, theta, trials, sets, number):
@@ -894,13 +917,13 @@ def test(row, options, theta, trials, sets, number):
     """
     wrong, error, _ = examine(row, theta, asked(row, options, trials, sets, number, 0))
     n, wrong, error = np.full(len(theta), wrong.shape[1]), wrong.sum(axis=1), error.mean(axis=1)
-    for block in range(1, math.ceil(TESTS[row.task] / CHUNK)):
+    for block in range(1, math.ceil(TESTS[row.task] / BLOCK) if row.task in ("2b", "2c") else 1):
         right = np.nonzero(wrong == 0)[0]
-        if not len(right) or TESTS[row.task] <= 512:
+        if not len(right):
             break
         more = asked(row, options, [trials[k] for k in right], sets, number, block)
         wrong[right] += examine(row, theta[right], more)[0].sum(axis=1)
-        n[right] += CHUNK
+        n[right] += more.length.shape[1]
     return wrong, n, error
 
 
@@ -1018,13 +1041,14 @@ def learn(population, state):
     off = np.abs(e)
     state.step += 1
     if row.every_step:
-        state.errors[place, now] = np.add.reduce(off.reshape(-1, len(now)), axis=0) / (row.outputs * batch.length[:, 0])
+        values = row.outputs * (batch.target[..., 0] >= 0).sum(axis=0)
+        state.errors[place, now] = np.add.reduce(off.reshape(-1, len(now)), axis=0) / values
         return None
     off = off[0]
     state.errors[place, now] = np.add.reduce(off, axis=0) / row.outputs
     if row.task in TESTS:
         return None
-    wrong = np.maximum.reduce(off, axis=0) >= TOLERANCE[row.task]
+    wrong = ~(np.maximum.reduce(off, axis=0) < TOLERANCE[row.task])  # also what is not a number
     state.n_wrong[now] += wrong.astype(int) - state.wrong[place, now]
     state.wrong[place, now] = wrong
     if state.step < WINDOW:
@@ -1393,6 +1417,10 @@ def parse_options(argv):
                         "first_pair": ("4", "5")}.items():  # fmt: skip
         if getattr(options, name) != others[name] and row.task not in tasks:
             parser.error(f"argument --{name.replace('_', '-')}: makes no difference to task {row.task}")
+    if options.update == "step" and row.task == "2b" and options.errors == "end":
+        parser.error("argument --update: step needs errors at every step, --errors every")
+    if options.ranges != row.ranges and row.c == "B":
+        parser.error(f"argument --ranges: makes no difference to task {row.task}")
     if options.gradient == "full" and (row.c == "B" or options.update == "step"):
         parser.error("argument --gradient: full needs gates that recur (not 2a, 2b) and --update sequence")
     if not options.out:

@@ -101,12 +101,10 @@ def draw_input(axis, x, task):
     axis.set(yticks=[], ylim=(0, 1), xlim=(0, len(x) + 1))
     axis.grid(False)
     if x.ndim == 1:
-        relevant = t[x >= 6] if task[0] == "6" else t[:2]
-        for step in relevant if task[0] == "6" else ():
-            axis.text(step, 0.5, SYMBOLS[x[step - 1]], ha="center", va="center", fontsize=13, weight="bold")
+        relevant = t[x >= 6] if task[0] == "6" else t[1:2] if task in ("1", "2c") else t[:1]
         for step in t if task[0] == "6" else ():
-            if step not in relevant:
-                axis.text(step, 0.5, SYMBOLS[x[step - 1]], ha="center", va="center", fontsize=5, color="#888888")
+            if step in relevant or step in (1, len(x)):
+                axis.text(step, 0.5, SYMBOLS[x[step - 1]], ha="center", va="center", fontsize=13, weight="bold")
         return relevant
     axis.set(ylim=(min(-1.2, x.min()), max(1.2, x.max())))
     axis.plot(t, x[:, 0], color="#888888", linewidth=1)
@@ -118,7 +116,7 @@ def animate(results, arrays, n_frames):
     ((name, run),) = results["runs"].items()
     task, step, length = name.split("-")[0], arrays[f"{name}/step"], int(arrays[f"{name}/length"][0])
     shown = np.unique(np.linspace(0, len(step) - 1, min(n_frames, len(step))).round().astype(int))
-    panels = [("input gates", "in_gate"), ("cell states, each over its largest size", "s")]
+    panels = [("input gates", "in_gate"), ("cell states, each over its largest size in training", "s")]
     panels += [("output gates", "out_gate")] if f"{name}/out_gate" in arrays else []
     blocks = arrays[f"{name}/in_gate"].shape[2]
     figure = plt.figure(figsize=(8.6, 6.2), dpi=100)
@@ -131,7 +129,7 @@ def animate(results, arrays, n_frames):
         axis = figure.add_subplot(grid[place])
         values = arrays[f"{name}/{key}"][:, :length, :, 0].astype(float)
         if key == "s":
-            values /= np.maximum(np.abs(values).max(axis=1, keepdims=True), 1e-6)
+            values /= np.maximum(np.abs(values).max(axis=(0, 1), keepdims=True), 1e-6)
         axis.set(xlim=(0, length + 1), ylim=(-1.1, 1.1) if key == "s" else (-0.05, 1.05))
         axis.set_title(words)
         for where in relevant:
@@ -159,6 +157,7 @@ def animate(results, arrays, n_frames):
     )
     axis.set_title("share of wrong answers")
     axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.xaxis.set_major_locator(plt.MaxNLocator(5))
     title = figure.suptitle(" ")
 
     def draw(frame):

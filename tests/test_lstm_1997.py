@@ -49,6 +49,68 @@ def test_initial_weights(row):
     assert np.abs(theta.mean()) < 0.02 and len({tuple(network) for network in theta}) == 20
 
 
+PAPER = """
+1-1  4x1 r           -1,-2,-3,-4 0.1  0.2 30 39740          -               512 - -
+1-2  3x2 r           -1,-2,-3    0.1  0.2 30 21730          -               512 - -
+1-3  3x2 r           -1,-2,-3    0.2  0.2 30 14060          -               512 - -
+1-4  4x1 r           -1,-2,-3,-4 0.5  0.2 30 9500           -               512 - -
+1-5  3x2 r           -1,-2,-3    0.5  0.2 30 8440           -               512 - -
+2a   1x1 none        no,og       1.0  0.2 18 5040           -               2 - 0.25
+2b   1x1 none        no,og       1.0  0.2 18 5680           -               10000 - 0.25
+2c-1 2x1 none        none        0.01 0.2 20 30000          -               10000 - 0.2
+2c-2 2x1 none        none        0.01 0.2 20 31000          -               10000 - 0.2
+2c-3 2x1 none        none        0.01 0.2 20 33000          -               10000 - 0.2
+2c-4 2x1 none        none        0.01 0.2 20 38000          -               10000 - 0.2
+2c-5 2x1 none        none        0.01 0.2 20 49000          -               10000 - 0.2
+2c-6 2x1 none        none        0.01 0.2 20 49000          -               10000 - 0.2
+2c-7 2x1 none        none        0.01 0.2 20 75000          -               10000 - 0.2
+2c-8 2x1 none        none        0.01 0.2 20 135000         -               10000 - 0.2
+2c-9 2x1 none        none        0.01 0.2 20 203000         -               10000 - 0.2
+3a-1 3x1 -1,-3,-5    -2,-4,-6    1.0  0.1 10 27380,39850    -,0.000195      1,1 -,0.01 0.2
+3a-2 3x1 -1,-3,-5    -2,-4,-6    1.0  0.1 10 58370,64330    -,0.000117      1,1 -,0.01 0.2
+3a-3 3x1 -1,-3,-5    -2,-4,-6    1.0  0.1 10 446850,452460  -,0.000078      1,1 -,0.01 0.2
+3b-1 3x1 -1,-3,-5    -2,-4,-6    1.0  0.1 10 41740,43250    -,0.00828       6,6 -,0.04 0.2
+3b-2 3x1 -1,-3,-5    -2,-4,-6    1.0  0.1 10 74950,78430    -,0.015         6,6 -,0.04 0.2
+3b-3 3x1 -1,-3,-5    -2,-4,-6    1.0  0.1 10 481060,485080  -,0.01207       6,6 -,0.04 0.2
+3c-1 3x1 -1,-3,-5    -2,-4,-6    0.1  0.1 10 269650         0.00558         1 0.015 0.1
+3c-2 3x1 -1,-3,-5    -2,-4,-6    0.1  0.1 10 565640         0.00441         1 0.015 0.1
+4-1  2x2 -3,-6       r           0.5  0.1 10 74000          1               1 0.01 0.04
+4-2  2x2 -3,-6       r           0.5  0.1 10 209000         0               1 0.01 0.04
+4-3  2x2 -3,-6       r           0.5  0.1 10 853000         1               1 0.01 0.04
+5    2x2 r           r           0.1  0.1 10 482000,1273000 139,14          140,13 -,- 0.04
+6a   2x2 -2,-4       r           0.5  0.1 20 31390          1               1 0.1 0.3
+6b   3x2 -2,-4,-6    r           0.1  0.1 10 571100         2               1 0.1 0.3
+"""  # row, blocks x size, igb, ogb, rate, init, trials, sequences, wrong, then rules: tests or fewer wrong than, error, tolerance
+
+
+@pytest.mark.parametrize("line", PAPER.split("\n")[1:-1], ids=lambda line: line.split()[0])
+def test_a_row_has_the_figures_of_the_paper(line):
+    name, blocks, igb, ogb, rate, init, trials, sequences, wrong, rule, error, tolerance = line.split()
+    row, task = lab.ROWS[name], lab.ROWS[name].task
+
+    def biases(value):
+        return value.replace(" ", ",") if isinstance(value, str) else ",".join(map(str, value))
+
+    def numbers(text):
+        return tuple(None if value == "-" else float(value) for value in text.split(","))
+
+    assert (f"{row.b}x{row.S}", biases(row.igb), biases(row.ogb)) == (blocks, igb, ogb)
+    assert (row.rate, row.init, row.trials) == (float(rate), float(init), int(trials))
+    assert (row.sequences, row.wrong) == (numbers(sequences), numbers(wrong))
+    assert lab.TOLERANCE.get(task) == numbers(tolerance)[0]
+    if task[0] in "12":
+        assert lab.TESTS[task] == int(rule) and lab.RULES[task] == [lab.Rule(1)]
+    else:
+        errors = [math.inf if value is None else value for value in numbers(error)]
+        assert lab.RULES[task] == [lab.Rule(int(n), e) for n, e in zip(numbers(rule), errors)]
+        assert lab.TESTS.get(task) == (256 if task[0] == "3" else None)
+
+
+def test_the_paper_is_transcribed_whole():
+    assert [line.split()[0] for line in PAPER.split("\n")[1:-1]] == [row.name for row in ROWS]
+    assert lab.WINDOW == 2000 and lab.CAP == 5
+
+
 # ------------------------------------------------------------------------------------------------ generators
 
 GRAPH = {  # the paper's Figure 3, by hand: node -> {symbol: node}
@@ -490,10 +552,11 @@ def small(monkeypatch):
     """The script with short windows and chunks, in which one trial or other meets its rules within a hundred sequences."""
     for name, value in {"WINDOW": 8, "CHUNK": 10, "STEADY": 10}.items():
         monkeypatch.setattr(lab, name, value)
-    rules = {"1": [lab.Rule(512)], "2c": [lab.Rule(501)], "3a": [lab.Rule(180), lab.Rule(128, 0.45)],
+    rules = {"1": [lab.Rule(512)], "2c": [lab.Rule(501)], "3a": [lab.Rule(41), lab.Rule(41, 0.5)],
              "4": [lab.Rule(6, 0.15)], "6a": [lab.Rule(8, 0.38)]}  # fmt: skip
     monkeypatch.setattr(lab, "RULES", lab.RULES | rules)
-    monkeypatch.setattr(lab, "TESTS", lab.TESTS | {"2c": 20, "2b": 20})
+    monkeypatch.setattr(lab, "TESTS", lab.TESTS | {"2c": 20, "2b": 20, "3a": 40})
+    monkeypatch.setattr(lab, "BLOCK", 10)
     monkeypatch.setattr(lab, "reber_sets", SETS)
     for name in "2a", "2b":
         monkeypatch.setitem(lab.ROWS, name, replace(lab.ROWS[name], p=6, inputs=7, outputs=7))
@@ -559,6 +622,26 @@ def test_trials_are_frozen_when_they_meet_their_last_rule(small, tmp_path, monke
     assert found["sequences_seen"] == [at or 55 for at in expected]
 
 
+def test_a_test_goes_on_in_blocks_where_none_may_be_wrong(small, monkeypatch):
+    """Trial 0 errs in the first block, trial 1 in the third, trial 2 never."""
+    row, options = lab.ROWS["2c-1"], lab.parse_options(["--task", "2c-1"])[0]
+    monkeypatch.setattr(lab, "TESTS", lab.TESTS | {"2c": 40})
+    tested = []
+
+    def examine(row, theta, batch):
+        block = len(tested)
+        tested.append((theta[:, 0].tolist(), batch.length.shape))
+        wrong = np.zeros((len(theta), 10), bool)
+        for k, trial in enumerate(theta[:, 0]):
+            wrong[k, :3] = (trial, block) in ((0, 0), (1, 2))
+        return wrong, np.full(wrong.shape, 0.25), None
+
+    monkeypatch.setattr(lab, "examine", examine)
+    wrong, n, error = lab.test(row, options, np.arange(3.0)[:, None], [4, 5, 6], None, 7)
+    assert wrong.tolist() == [3, 3, 0] and n.tolist() == [10, 30, 40] and (error == 0.25).all()
+    assert tested == [([0, 1, 2], (3, 10)), ([1, 2], (2, 10)), ([1, 2], (2, 10)), ([2], (1, 10))]
+
+
 def test_both_rules_of_a_row_are_met_in_turn(small, tmp_path):
     found, _ = run(tmp_path, "--steps 400 --trials 0-3 --task 3a-1")
     first, second = (rule["sequences"] for rule in found["rules"])
@@ -599,6 +682,7 @@ def test_a_trial_that_diverges_is_frozen_and_the_others_go_on(name, small, tmp_p
     found, theta = run(tmp_path, "--steps 40 --trials 0-2 --task", name)
     assert found["diverged_at_step"] == [None, 10, None] and found["sequences_seen"] == [40, 10, 40]
     assert [value is None for value in found["final"]["wrong"]] == [False, True, False]
+    assert [values[1] for values in found["history"]["wrong"][1:]] == [1, 1], "what is not a number is wrong"
     assert theta[[0, 2]].tobytes() == others.tobytes()
 
 
@@ -668,6 +752,8 @@ BAD = (
     ("--update step", "no difference to task 6a"), ("--task 2c-1 --cell first", "no difference to task 2c"),
     ("--task 2a --errors end", "no difference to task 2a"), ("--first-pair counted", "no difference to task 6a"),
     ("--task 2a --strings distinct", "no difference to task 2a"), ("--dtype int8", "int8"), ("--stepz 5", "--stepz"),
+    ("--task 2b --update step", "errors at every step"), ("--task 2b --ranges caption", "no difference to task 2b"),
+    ("--gradient full --task 2a", "gates that recur"), ("--gradient full --task 1-1", "--update sequence"),
     ("--out=", "a folder is wanted"), ("--out FILE/run", "cannot write"),
 )  # fmt: skip
 
