@@ -257,6 +257,8 @@ lstm_1997-readings: $(VENV)/installed
 	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges caption --cost squared $(LSTM_OUT)/readings/4-1-caption-squared
 	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges caption --cost mixed $(LSTM_OUT)/readings/4-1-caption-mixed
 	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --ranges caption --cost entropy $(LSTM_OUT)/readings/4-1-caption-entropy
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --first-pair counted $(LSTM_OUT)/readings/4-1-counted
+	$(LSTM) --task 4-1 --trials 100-109 --steps 148000 --first-pair unmarked $(LSTM_OUT)/readings/4-1-unmarked
 	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges equations --cost squared $(LSTM_OUT)/readings/6a-equations-squared
 	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges equations --cost mixed $(LSTM_OUT)/readings/6a-equations-mixed
 	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges equations --cost entropy $(LSTM_OUT)/readings/6a-equations-entropy

@@ -10,6 +10,7 @@ Reads results.json and snapshots.npz of the run; trains nothing.
 
 import argparse
 import json
+import re
 import sys
 import zipfile
 import zlib
@@ -28,6 +29,14 @@ HEADLINE = "6a"
 BLOCK_COLOUR = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 OURS, MARK = "#0072B2", "#F0E442"
 SYMBOLS = "EBabcdXY"  # of task 6
+
+
+def command_of(run):
+    """What makes the run that is to be in a folder (None: the headline); a row's folder has its name."""
+    if run is None:
+        return f"python3 {EXPERIMENT}.py"
+    task = f" --task {run.name}" if re.fullmatch(r"[1-6][abc]?(-\d)?", run.name) else ""
+    return f"python3 {EXPERIMENT}.py{task} --out {run}"
 
 
 # shared block
@@ -190,7 +199,7 @@ def main(argv=None):
         parser.error("--fps is from 1 to 50, --n-frames at least 1")
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     run = options.run or Path("results") / EXPERIMENT / HEADLINE
-    results, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))
+    results, arrays = load_run(run, EXPERIMENT, command_of(options.run))
     save_gif(*animate(results, arrays, options.n_frames), options.fps, out)
     return 0
 

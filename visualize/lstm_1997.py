@@ -10,6 +10,7 @@ Reads results.json and snapshots.npz of the run and results.json of the rows; tr
 
 import argparse
 import json
+import re
 import sys
 import zipfile
 import zlib
@@ -32,6 +33,14 @@ TASKS = {
     "4": "4: adding", "5": "5: multiplication", "6a": "6a: temporal order, 2 symbols", "6b": "6b: temporal order, 3 symbols",
 }  # fmt: skip
 SYMBOLS = "EBabcdXY"  # of task 6
+
+
+def command_of(run):
+    """What makes the run that is to be in a folder (None: the headline); a row's folder has its name."""
+    if run is None:
+        return f"python3 {EXPERIMENT}.py"
+    task = f" --task {run.name}" if re.fullmatch(r"[1-6][abc]?(-\d)?", run.name) else ""
+    return f"python3 {EXPERIMENT}.py{task} --out {run}"
 
 
 # shared block
@@ -276,8 +285,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     out = options.out or (options.run / "viz" if options.run else folder)
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
-    command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
-    made = load_run(options.run or run, EXPERIMENT, command)
+    made = load_run(options.run or run, EXPERIMENT, command_of(options.run))
     for draw in learning_curve, gates_and_states:
         save_picture(draw(*made), out / f"{draw.__name__}.png")
     if not options.run:

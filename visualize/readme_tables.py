@@ -731,8 +731,14 @@ def paper_tables():
             run, config, n = results["runs"][name], results["config"], len(results["seeds"])
             here, told = met(run, rule), run["rules"][rule]
             how = [] if name[:2] in ("2a", "2b") else [READINGS[config["ranges"]]]
-            how += [READINGS[config["cost"]]] + (["every step"] if config["update"] == "step" else [])
-            cells = [f"{len(here)}/{n}", f"{np.mean(here):,.0f}" if here else "–", spread(here, ",.0f")]
+            how += [READINGS[config["cost"]]] + (["a change per step"] if config["update"] == "step" else [])
+            how += ["cell from the start"] if name == "2a" and config["cell"] == "first" else []
+            how += ["errors at the end"] if name == "2b" and config["errors"] == "end" else []
+            cells = [
+                f"{len(here)}/{n} ({wilson(len(here), n)})",
+                f"{np.mean(here):,.0f}" if here else "–",
+                spread(here, ",.0f"),
+            ]
             cells += [average(told["wrong"], ".1f"), average(told["mean_error"], ".4f"), average(told["mse"], ".1e")]
             rows.append([words, f"{run['trainable_parameters']:,}", ", ".join(how), f"{goal:,}", wrong, *cells,
                          verdict(run, goal, rule, n)])  # fmt: skip
@@ -805,6 +811,15 @@ def paper_task_2():
     return table(*rows)
 
 
+def paper_gates():
+    run = paper_row("6a")["runs"]["6a"]
+    names = {"in_gate_marked": "its input gate at X and Y", "in_gate_elsewhere": "its input gate elsewhere",
+             "state": "size of states at the end, mean over cells"}  # fmt: skip
+    rows = [["row 6a, after training, the block that tells X and Y most", "median [range] over trials"]]
+    rows += [[words, spread(run["measures"][name], ".3f")] for name, words in names.items()]
+    return table(*rows)
+
+
 TASK_2 = {
     "2a-late": "2a, the cell added when the error has stopped falling",
     "2a-sequence": "2a, the cell from the start, a change per sequence",
@@ -824,7 +839,7 @@ TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-lengt
           "timing-clock": timing_clock, "timing-draws": timing_draws, "timing-ablations": timing_ablations,
           "timing-length": timing_length, "timing-generate": timing_generate,
           "paper-tables": paper_tables, "paper-readings": paper_readings, "paper-grammar": paper_grammar,
-          "paper-task-2": paper_task_2}  # fmt: skip
+          "paper-task-2": paper_task_2, "paper-gates": paper_gates}  # fmt: skip
 
 
 def main(argv=None):
