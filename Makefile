@@ -10,7 +10,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: all test pictures studies clean
-all: temporal_order_3bit multiplication_problem timing_counting_spikes lstm_1997
+all: temporal_order_3bit multiplication_problem timing_counting_spikes information_latching lstm_1997
 
 # ---------------------------------------------------------------------------------------------- environments
 
@@ -34,8 +34,8 @@ clean:
 
 # ---------------------------------------------------------------------------- headline runs and their pictures
 
-.PHONY: temporal_order_3bit multiplication_problem lstm_1997
-temporal_order_3bit multiplication_problem lstm_1997: $(VENV)/installed
+.PHONY: temporal_order_3bit multiplication_problem information_latching lstm_1997
+temporal_order_3bit multiplication_problem information_latching lstm_1997: $(VENV)/installed
 	$(RUN) $@.py
 	$(RUN) visualize/$@.py
 	$(RUN) make_gifs/$@.py
@@ -187,6 +187,39 @@ timing_counting_spikes-generate: $(VENV)/installed
 	$(TIMING) --seeds 0-9 --task pfg --wave triangle --period 25 $(TIMING_OUT)/generate/triangle-25
 	$(TIMING) --seeds 0-9 --task pfg --wave rectangle --period 10 $(TIMING_OUT)/generate/rectangle-10
 	$(TIMING) --seeds 0-9 --task pfg --wave rectangle --period 25 $(TIMING_OUT)/generate/rectangle-25
+
+# -------------------------------------------------------------------------------------------------- latching
+
+.PHONY: $(addprefix information_latching-,figure update time gates)
+studies: $(addprefix information_latching-,figure update time gates)
+
+LATCH := $(RUN) information_latching.py --resume
+LATCH_OUT := --out results/information_latching
+
+# The question's first figure, as it was made, and with what is held out drawn at random.
+information_latching-figure: $(VENV)/installed
+	$(LATCH) --recipe writeup --lengths 2,5,8,10,15,20,25,30,40,50,60,70,80,90,100,110,120,130,140,150,160,170,180,190,200 $(LATCH_OUT)/figure/asker
+	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 2,5,8,10,15,20,25,30,40,50,60,70,80,90,100,110,120,130,140,150,160,170,180,190,200 $(LATCH_OUT)/figure/shuffled
+
+# That of its update.
+information_latching-update: $(VENV)/installed
+	$(LATCH) --cells srnn,lstm,gru --epochs 10 --lengths 10,20,30,50,70,100,150,200 $(LATCH_OUT)/update/latch
+	$(LATCH) --cells srnn,lstm,gru --task bit-relay --lengths 4,6,10,20,30,50,70,100 $(LATCH_OUT)/update/bit-relay
+
+# Who latches, given time?
+information_latching-time: $(VENV)/installed
+	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --lr 0.01 $(LATCH_OUT)/time/rate
+	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --epochs 25 $(LATCH_OUT)/time/epochs
+	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --epochs 25 --lr 0.01 $(LATCH_OUT)/time/both
+
+# Is it the forget gate?
+information_latching-gates: $(VENV)/installed
+	$(LATCH) --cells lstm,lstm-1997 $(LATCH_OUT)/gates/hard-1
+	$(LATCH) --cells lstm --forget-gate-bias 5 $(LATCH_OUT)/gates/hard-5
+	$(LATCH) --cells lstm --forget-gate-bias log-T $(LATCH_OUT)/gates/hard-log
+	$(LATCH) --cells lstm,lstm-1997 --gates sigmoid $(LATCH_OUT)/gates/sigmoid-1
+	$(LATCH) --cells lstm --gates sigmoid --forget-gate-bias 5 $(LATCH_OUT)/gates/sigmoid-5
+	$(LATCH) --cells lstm --gates sigmoid --forget-gate-bias log-T $(LATCH_OUT)/gates/sigmoid-log
 
 # ------------------------------------------------------------------------------------------- the tables of 1997
 
