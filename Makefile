@@ -278,6 +278,9 @@ lstm_1997-readings: $(VENV)/installed
 	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges caption --cost squared $(LSTM_OUT)/readings/2c-1-caption-squared
 	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges caption --cost mixed $(LSTM_OUT)/readings/2c-1-caption-mixed
 	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --ranges caption --cost entropy $(LSTM_OUT)/readings/2c-1-caption-entropy
+	$(LSTM) --task 2c-1 --trials 100-109 --steps 60000 --lr 0.02 $(LSTM_OUT)/readings/2c-1-rate
+	$(LSTM) --task 2c-2 --trials 100-109 --steps 62000 --lr 0.02 $(LSTM_OUT)/readings/2c-2-rate
+	$(LSTM) --task 2c-2 --trials 100-109 --steps 62000 $(LSTM_OUT)/readings/2c-2-caption-mixed
 	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges equations --cost squared $(LSTM_OUT)/readings/3a-1-equations-squared
 	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges equations --cost mixed $(LSTM_OUT)/readings/3a-1-equations-mixed
 	$(LSTM) --task 3a-1 --trials 100-109 --steps 79700 --ranges equations --cost entropy $(LSTM_OUT)/readings/3a-1-equations-entropy

@@ -173,7 +173,10 @@ def views(theta, shapes):
 
 
 def orthogonal(rng, rows, columns):
-    """A matrix with orthonormal rows or columns, whichever are fewer, uniform among them (as Keras draws it)."""
+    """A matrix with orthonormal rows or columns, whichever are fewer, as Keras of early 2018 draws it.
+
+    Of one row of several numbers the first, the input gate's, is never positive: LAPACK's decomposition has it so.
+    """
     u, _, v = np.linalg.svd(rng.standard_normal((rows, columns)), full_matrices=False)
     return u if u.shape == (rows, columns) else v
 

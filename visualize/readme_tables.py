@@ -769,26 +769,52 @@ def paper_readings():
 
 
 def paper_grammar():
-    rows = [
-        [
-            "row 1-5",
-            "solved",
-            "strings wrong where it takes the grammar",
-            "where it takes the memory",
-            "mean size of states",
-        ]
-    ]
-    for name, words in GRAMMAR.items():
-        results, run = reading(f"readings/{name}")
+    rows = [["", "solved", "strings wrong where it takes the grammar", "where it takes the memory",
+             "mean size of states"]]  # fmt: skip
+    found = {f"row {row}, trials 0 to 29": f"{row}" for row in ("1-1", "1-2", "1-3", "1-4", "1-5")}
+    found |= {f"row 1-5, trials 100 to 109: {words}": f"readings/{name}" for name, words in GRAMMAR.items()}
+    for words, name in found.items():
+        results, run = reading(name)
         if run is None:
             rows.append([words, "not run", "", "", ""])
             continue
-        cells = [
-            spread(per_cent(run["measures"][measure]), ".0f") + " %" for measure in ("grammar_wrong", "memory_wrong")
-        ]
-        rows.append(
-            [words, f"{len(met(run))}/{len(results['seeds'])}", *cells, spread(run["measures"]["state"], ".1f")]
-        )
+        shares = (per_cent(run["measures"][measure]) for measure in ("grammar_wrong", "memory_wrong"))
+        cells = [spread(values, ".1f") + " %" for values in shares] + [spread(run["measures"]["state"], ".1f")]
+        rows.append([words, f"{len(met(run))}/{len(results['seeds'])}", *cells])
+    return table(*rows)
+
+
+LEVELS = {0.9: "fewer than nine in ten", 0.01: "at most 1 %", 0.001: "at most 0.1 %", 0.0: "none"}
+
+
+def paper_phases():
+    rows = [["of 10,000 fresh sequences are wrong", "the paper: none", *LEVELS.values()]]
+    stated = paper_row("6a")["runs"]["6a"]["paper"]
+    points = {"2c-1": "row 2c-1", "2c-2": "row 2c-2", "2c-3": "row 2c-3", "readings/2c-1-rate": "2c-1 at twice the rate",
+              "readings/2c-2-caption-mixed": "2c-2", "readings/2c-2-rate": "2c-2 at twice the rate"}  # fmt: skip
+    for point, words in points.items():
+        results, run = reading(point)
+        name = point.removeprefix("readings/")[:4]
+        goal = f"{stated[name]['sequences'][-1]:,}"
+        if run is None:
+            rows.append([words, goal, "not run", "", "", ""])
+            continue
+        step, wrong = np.array(run["history"]["step"]), np.array(run["history"]["wrong"], float)
+        cells = []
+        for level in LEVELS:
+            there = wrong < level if level == 0.9 else wrong <= level
+            first = np.where(there.any(axis=0), step[there.argmax(axis=0)], np.inf)
+            some = first[np.isfinite(first)]
+            cells.append(f"{len(some)}/{len(first)}" + (f", {np.median(some):,.0f}" if len(some) else ""))
+        rows.append([f"{words}, by {step[-1]:,}", goal, *cells])
+    return table(*rows)
+
+
+def paper_first_pair():
+    names = {"4-1-caption-entropy": "its value counts as 0 (table above)", "4-1-counted": "its value counts",
+             "4-1-unmarked": "it is not marked, and there is one mark"}  # fmt: skip
+    rows = [["row 4-1: the first pair is the one to be marked", "solved, mean"]]
+    rows += [[words, share_and_mean(f"readings/{name}")] for name, words in names.items()]
     return table(*rows)
 
 
@@ -831,6 +857,110 @@ TASK_2 = {
 }
 
 
+LATCH = "information_latching"
+LATCHED = 0.99
+LATCH_NAME = {"srnn": "simple RNN", "lstm": "LSTM", "gru": "GRU", "lstm-1997": "LSTM without forget gate"}
+TIME = {"figure/shuffled": "rate 0.001, 5 epochs", "time/epochs": "rate 0.001, 25 epochs",
+        "time/rate": "rate 0.01, 5 epochs", "time/both": "rate 0.01, 25 epochs"}  # fmt: skip
+BIASES = {"hard-1": "1, hard (the question's)", "hard-log": "log T, hard", "hard-5": "5, hard",
+          "sigmoid-1": "1, logistic", "sigmoid-log": "log T, logistic", "sigmoid-5": "5, logistic"}  # fmt: skip
+
+
+def latch(point):
+    """results.json of a point of a study of latching."""
+    target = f"make {LATCH}-{point.split('/')[0]}"
+    return load_run(ROOT / "results" / LATCH / point, LATCH, target, arrays=False)[0]
+
+
+def latch_measure(run, name):
+    """A measure of all networks of a run, NaN of one that diverged."""
+    return np.array(run["measures"][name], float)
+
+
+def latched(run):
+    """How many networks of a run latch, of how many."""
+    fresh = latch_measure(run, "fresh_accuracy")
+    return f"{(fresh >= LATCHED).sum()}/{len(fresh)}"
+
+
+def latch_figure():
+    asker, shuffled = latch("figure/asker")["runs"], latch("figure/shuffled")["runs"]
+    names = [f"{LATCH_NAME[kind]}{words}" for words in (": as asked", ", fresh sequences", ", latch")
+             for kind in ("srnn", "lstm")]  # fmt: skip
+    rows = [["T", *names, *(f"shuffled: {LATCH_NAME[kind]}" for kind in LATCH_NAME)]]
+    for T in 2, 5, 10, 20, 30, 50, 100, 150, 200:
+        runs = [asker[f"{kind}-{T}"] for kind in ("srnn", "lstm")]
+        cells = [f"{np.nanmean(np.array(run['final']['val_accuracy'], float)):.2f}" for run in runs]
+        cells += [f"{np.nanmean(latch_measure(run, 'fresh_accuracy')):.2f}" for run in runs]
+        cells += [latched(run) for run in runs] + [latched(shuffled[f"{kind}-{T}"]) for kind in LATCH_NAME]
+        rows.append([f"{T}", *cells])
+    return table(*rows)
+
+
+def latch_update():
+    found = {task: latch(f"update/{task}")["runs"] for task in ("latch", "bit-relay")}
+    kinds = ("srnn", "lstm", "gru")
+    rows = [[f"{task}, T" if task == "latch" else "bit relay, T" if kind is None else LATCH_NAME[kind]
+             for task in found for kind in (None, *kinds)]]  # fmt: skip
+    lengths = {task: sorted({run["T"] for run in runs.values()}) for task, runs in found.items()}
+    for pair in zip(*lengths.values()):
+        cells = []
+        for (_, runs), T in zip(found.items(), pair):
+            cells.append(f"{T}")
+            for kind in kinds:
+                accuracy = np.array(runs[f"{kind}-{T}"]["final"]["val_accuracy"], float)
+                cells.append(f"{np.nanmean(accuracy):.2f} ± {np.nanstd(accuracy):.2f}")
+        rows.append(cells)
+    return table(*rows)
+
+
+def latch_time():
+    lengths = (50, 100, 200)
+    rows = [["", *(f"{LATCH_NAME[kind]}, T = {T}" for kind in LATCH_NAME for T in lengths)]]
+    for point, words in TIME.items():
+        runs = latch(point)["runs"]
+        rows.append([words, *(latched(runs[f"{kind}-{T}"]) for kind in LATCH_NAME for T in lengths)])
+    return table(*rows)
+
+
+def latch_gates():
+    lengths = (10, 50, 100, 200)
+    rows = [["forget gate's bias, gates", "retention per step at the start, T = 50", "of a first input after 50 steps",
+             *(f"latch, T = {T}" for T in lengths)]]  # fmt: skip
+    for point, words in BIASES.items():
+        runs = latch(f"gates/{point}")["runs"]
+        kept = np.nanmean(latch_measure(runs["lstm-50"], "forget_gate_before"))
+        rows.append([words, f"{kept:.3f}", f"{kept**49:.1e}", *(latched(runs[f"lstm-{T}"]) for T in lengths)])
+    for point, words in (("hard-1", "hard"), ("sigmoid-1", "logistic")):
+        runs = latch(f"gates/{point}")["runs"]
+        rows.append([f"no forget gate, {words}", "1", "1", *(latched(runs[f"lstm-1997-{T}"]) for T in lengths)])
+    return table(*rows)
+
+
+def latch_gradient():
+    runs = latch("figure/shuffled")["runs"]
+    rows = [["T", *(f"{LATCH_NAME[kind]}, {when}" for kind in LATCH_NAME for when in ("before", "after"))]]
+    for T in 2, 10, 50, 100, 200:
+        cells = (latch_measure(runs[f"{kind}-{T}"], f"first_input_gradient_{when}")
+                 for kind in LATCH_NAME for when in ("before", "after"))  # fmt: skip
+        rows.append([f"{T}", *(f"{np.nanmedian(values):.1e}" for values in cells)])
+    return table(*rows)
+
+
+def latch_longer():
+    runs = latch("figure/shuffled")["runs"].values()
+    rows = [["", "networks that latch, of all lengths", "hold at ten times the length", "median accuracy there"]]
+    for kind, words in LATCH_NAME.items():
+        here = [run for run in runs if run["cell"] == kind]
+        at_T, at_ten = (np.concatenate([latch_measure(run, name) for run in here])
+                        for name in ("fresh_accuracy", "ten_times_accuracy"))  # fmt: skip
+        good = at_T >= LATCHED
+        kept = int((at_ten[good] >= LATCHED).sum())
+        rows.append([words, f"{good.sum()} of {len(good)}", f"{kept} of {good.sum()} ({wilson(kept, int(good.sum()))})",
+                     f"{np.median(at_ten[good]):.3f}"])  # fmt: skip
+    return table(*rows)
+
+
 TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-length": order_length,
           "order-ablations": order_ablations, "order-claims": order_claims, "product-seeds": product_seeds,
           "product-recipe": product_recipe, "product-stuck": product_stuck, "product-ablations": product_ablations,
@@ -839,7 +969,8 @@ TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-lengt
           "timing-clock": timing_clock, "timing-draws": timing_draws, "timing-ablations": timing_ablations,
           "timing-length": timing_length, "timing-generate": timing_generate,
           "paper-tables": paper_tables, "paper-readings": paper_readings, "paper-grammar": paper_grammar,
-          "paper-task-2": paper_task_2, "paper-gates": paper_gates}  # fmt: skip
+          "paper-task-2": paper_task_2, "paper-gates": paper_gates,
+          "paper-phases": paper_phases, "paper-first-pair": paper_first_pair}  # fmt: skip
 
 
 def main(argv=None):

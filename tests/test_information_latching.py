@@ -1,0 +1,228 @@
+"""information_latching.py: its data, its four cells against a plain implementation, Keras's rules, what is measured."""
+
+import math
+
+import numpy as np
+import pytest
+from conftest import load, options_of
+
+lab = load("information_latching.py")
+CELLS = [(kind, hard, hidden) for kind in lab.GATES for hard in (True, False) for hidden in (1, 3)]
+every_cell = pytest.mark.parametrize("kind, hard, hidden", CELLS)
+
+
+def sigmoid(z, hard):
+    return min(max(0.2 * z + 0.5, 0.0), 1.0) if hard else 1 / (1 + math.exp(-z))
+
+
+def plain(kind, hard, W, V, b, x):
+    """One network, one sequence x (T,), unit by unit as the docstring has it: logits, and h, c and gates over time."""
+    H = W.shape[1] - 2
+    h, c, trace = [0.0] * H, [0.0] * H, []
+    rows = dict(zip(lab.GATES[kind] + "g", np.split(W, len(lab.GATES[kind]) + 1)))
+
+    def net(name, unit, h):
+        w = rows[name][unit]
+        return sum(w[k] * h[k] for k in range(H)) + w[H] * x_t + w[H + 1]
+
+    for x_t in x:
+        gates = {name: [sigmoid(net(name, u, h), hard) for u in range(H)] for name in lab.GATES[kind]}
+        seen = [r * value for r, value in zip(gates["r"], h)] if kind == "gru" else h
+        g = [math.tanh(net("g", u, seen)) for u in range(H)]
+        if kind == "srnn":
+            h = g
+        elif kind == "gru":
+            h = [z * before + (1 - z) * new for z, before, new in zip(gates["z"], h, g)]
+        else:
+            forget = gates.get("f", [1.0] * H)
+            c = [f * before + i * new for f, before, i, new in zip(forget, c, gates["i"], g)]
+            h = [o * math.tanh(state) for o, state in zip(gates["o"], c)]
+        trace.append({"h": h, "c": c, **gates})
+    logits = [sum(V[o, k] * h[k] for k in range(H)) + b[o, 0] for o in range(2)]
+    return np.array(logits), {name: np.array([step[name] for step in trace]) for name in trace[0]}
+
+
+def network(kind, hard, hidden, S=2, T=7, B=3, seed=0):
+    """Networks with random weights, float64, and sequences for them: net, x (T, S, B)."""
+    cell, rng = lab.Cell(kind, hidden, T, hard), np.random.default_rng(seed)
+    return lab.Network(cell, rng.standard_normal((S, cell.P)), T, B), rng.standard_normal((T, S, B))
+
+
+# ------------------------------------------------------------------------------------------------------ data
+
+
+@pytest.mark.parametrize("n, T", [(4000, 2), (4000, 9), (301, 30)])
+def test_the_first_number_tells_the_class(n, T):
+    x, y = lab.make_batch(np.random.default_rng(0), n, T, "latch")
+    assert x.shape == (n, T) and x.dtype == np.float32
+    assert (y[: n // 2] == 1).all() and (y[n // 2 :] == 0).all(), "sorted by class"
+    noise = x.astype(float)
+    noise[:, 0] -= np.where(y == 1, 1, -1)
+    assert abs(noise.std() - 0.1) < 0.005 and abs(noise.mean()) < 0.005 and np.abs(noise).max() < 0.6
+
+
+@pytest.mark.parametrize("T", [2, 9, 10])
+def test_bit_relay_asks_whether_two_signs_agree(T):
+    x, y = lab.make_batch(np.random.default_rng(0), 4000, T, "bit-relay")
+    first, second = np.sign(x[:, 0]), np.sign(x[:, T // 2])
+    assert ((first == second) == (y == 1)).all() and y.sum() == 2000
+    assert abs((first > 0).mean() - 0.5) < 0.03
+    for t in range(T):
+        assert (np.abs(np.abs(x[:, t]) - (t in (0, T // 2))) < 0.6).all()
+
+
+def test_the_split_of_the_question_holds_out_one_class():
+    options = options_of(lab, "--recipe", "writeup", "--seeds", "0,5")
+    data, classes = lab.draw_population(options, 3)
+    assert data.shape == (2, 10000, 3) and (classes[:, 8000:] == 0).all()
+    assert classes[:, :8000].sum(axis=1).tolist() == [5000, 5000], "trains on 5,000 of one and 3,000 of the other"
+    shuffled, mixed = lab.draw_population(options_of(lab, "--seeds", "0,5"), 3)
+    assert (np.abs(mixed[:, 8000:].mean(axis=1) - 0.5) < 0.05).all()
+    for s in range(2):
+        assert sorted(map(tuple, shuffled[s])) == sorted(map(tuple, data[s])), "the same sequences in another order"
+        assert ((shuffled[s, :, 0] > 0) == mixed[s]).all()
+
+
+# ------------------------------------------------------------------------------------------------- parameters
+
+
+def test_initial_weights_are_those_of_keras():
+    options = options_of(lab, "--seeds", "0-199")
+    for kind, R in ("srnn", 1), ("lstm", 4), ("gru", 3), ("lstm-1997", 3):
+        cell = lab.Cell(kind, 1, 10)
+        p = lab.views(lab.init_theta(cell, options), cell.shapes)
+        assert np.allclose(np.linalg.norm(p.W[:, :, 0], axis=1), 1), "a unit row; of one number: 1 or -1"
+        positive = (p.W[:, :, 0] > 0).mean(axis=0)
+        assert (positive[0] == 0) == (R > 1), "the decomposition that Keras takes never makes the first positive"
+        assert (np.abs(positive[1 if R > 1 else 0 :] - 0.5) < 0.15).all()
+        limit = math.sqrt(6 / (1 + R))
+        assert 0.9 * limit < np.abs(p.W[:, :, 1]).max() <= limit
+        assert 0.9 * math.sqrt(2) < np.abs(p.V).max() <= math.sqrt(2) and (p.b == 0).all()
+        expected = [1.0 if gate == "f" else 0.0 for gate in cell.gates + "g"]
+        assert (p.W[:, :, 2] == expected).all()
+    for kind, rows in ("srnn", 8), ("lstm", 32), ("gru", 24):
+        cell = lab.Cell(kind, 8, 10)
+        p = lab.views(lab.init_theta(cell, options_of(lab, "--task", "bit-relay", "--seeds", "0-4")), cell.shapes)
+        U = p.W[:, :, :8]
+        assert U.shape[1] == rows and np.allclose(U.transpose(0, 2, 1) @ U, np.eye(8), atol=1e-6)
+
+
+def test_biases_of_gates():
+    for words, forget in (("--forget-gate-bias", "log-T"), math.log(50)), (("--forget-gate-bias", "5"), 5.0):
+        cell = lab.Cell("lstm", 2, 50)
+        p = lab.views(lab.init_theta(cell, options_of(lab, *words, "--input-gate-bias", "-2")), cell.shapes)
+        assert np.allclose(p.W[:, :, -1], [-2, -2, forget, forget, 0, 0, 0, 0])
+
+
+# --------------------------------------------------------------------------------------- forward and backward
+
+
+@every_cell
+def test_forward_is_the_equations(kind, hard, hidden):
+    net, x = network(kind, hard, hidden)
+    logits = lab.forward(net, x)
+    for s in range(2):
+        for b in range(3):
+            expected, trace = plain(kind, hard, net.p.W[s], net.p.V[s], net.p.b[s], x[:, s, b])
+            assert np.allclose(logits[s, :, b], expected, rtol=1e-12, atol=1e-12)
+            for name, values in trace.items():
+                if name == "c" and not hasattr(net, "c"):
+                    continue
+                ours = {"h": net.h, "c": net.c[1:] if hasattr(net, "c") else None}.get(name, net.row.get(name))
+                assert np.allclose(ours[:, :, s, b], values, rtol=1e-12, atol=1e-12)
+
+
+@every_cell
+def test_a_pass_in_pieces_is_the_whole(kind, hard, hidden):
+    net, x = network(kind, hard, hidden, T=12)
+    whole = lab.forward(net, x)
+    lab.forward(net, x[:5])
+    lab.forward(net, x[5:7], go_on=True)
+    assert np.allclose(lab.forward(net, x[7:], go_on=True), whole, rtol=1e-12, atol=1e-14)
+    assert np.allclose(lab.forward(net, x), whole, rtol=1e-12, atol=1e-14), "and the next starts from zero"
+
+
+@pytest.mark.parametrize("n", [1, 100, 250])
+def test_evaluation_in_blocks_is_that_of_each_sequence(n):
+    cell, rng = lab.Cell("lstm", 1, 6), np.random.default_rng(1)
+    theta = rng.standard_normal((2, cell.P)).astype(np.float32)
+    net = lab.Network(cell, theta, 6, lab.EVAL_BLOCK, backward=False)
+    x, y = rng.standard_normal((15, 2, n)).astype(np.float32), rng.integers(2, size=(2, n))
+    loss, right = lab.evaluate(net, x, y)
+    logits = lab.forward(lab.Network(cell, theta, 15, n, backward=False), x)
+    assert np.allclose(loss, lab.cross_entropy(logits, y)[0], atol=1e-6)
+    assert (right == (logits.argmax(axis=1) == y)).all()
+
+
+@pytest.mark.parametrize("kind", lab.GATES)
+def test_the_gradient_of_the_first_input(kind):
+    cell = lab.Cell(kind, 1, 9, False)
+    options = options_of(lab, "--gates", "sigmoid", "--dtype", "float64", "--seeds", "0,1")
+    theta = lab.init_theta(cell, options)
+    x, _ = lab.draw_fresh(options, lab.FRESH, lab.N_FRESH, 9)
+    x = x[:, :, :: lab.N_FRESH // lab.N_GRADIENT].astype(float)
+    net, difference = lab.Network(cell, theta, 9, lab.N_GRADIENT), []
+    for step in (1e-5, -1e-5):
+        moved = x.copy()
+        moved[0] += step
+        logits = lab.forward(net, moved)
+        difference.append(logits[:, 1] - logits[:, 0])
+    expected = np.abs((difference[0] - difference[1]) / 2e-5).mean(axis=1)
+    measured = lab.measure(cell, theta, options, "before")
+    assert np.allclose(measured["first_input_gradient_before"], expected, rtol=1e-6)
+
+
+def test_updates_are_those_of_keras():
+    """Adam of early 2018: epsilon 1e-7 beside the root of the second moment, both corrections in the rate."""
+    options = options_of(lab, "--seeds", "0", "--dtype", "float64", "--gates", "sigmoid", "--lr", "0.01")
+    cell = lab.Cell("lstm", 1, 5, False)
+    state, alive = lab.initial_state(cell, options), np.array([True])
+    net, theta = lab.Network(cell, state.theta, 5, 4), state.theta.copy()
+    m, v, rng = np.zeros_like(theta), np.zeros_like(theta), np.random.default_rng(0)
+    for t in range(1, 12):
+        x, y = 1e-3 * rng.standard_normal((5, 1, 4)), rng.integers(2, size=(1, 4))
+        lab.update(net, state, x, y, options, alive)
+        m, v = 0.9 * m + 0.1 * net.grad, 0.999 * v + 0.001 * net.grad**2
+        theta -= 0.01 * math.sqrt(1 - 0.999**t) / (1 - 0.9**t) * m / (np.sqrt(v) + 1e-7)
+        assert np.allclose(state.theta, theta, rtol=1e-10, atol=1e-12)
+        state.step = t
+
+
+# -------------------------------------------------------------------------------------------------- landscape
+
+
+def test_the_landscape_is_that_of_two_networks_run_by_hand():
+    found = lab.landscape()
+    n, T = lab.LANDSCAPE["points"], lab.LANDSCAPE["T"]
+    assert found["unit"].shape == found["lstm"].shape == (T, n, n)
+    for row, column in (0, 0), (n // 2, n // 3), (n - 1, n - 1), (30, 40):
+        w, b = found["w"][column], found["b"][row]
+        x = h = c = 0.5
+        for t in range(T):
+            x = w * sigmoid(x, False) + b
+            z = w * h + b
+            c = sigmoid(z + 1, False) * c + sigmoid(z, False) * math.tanh(z)
+            h = sigmoid(z, False) * math.tanh(c)
+            assert found["unit"][t, row, column] == pytest.approx((sigmoid(x, False) - 0.7) ** 2, abs=1e-3)
+            assert found["lstm"][t, row, column] == pytest.approx((h - 0.7) ** 2, abs=1e-3)
+
+
+# ------------------------------------------------------------------------------------------------- what is left
+
+
+@pytest.mark.parametrize("arguments", ["", "--gates sigmoid --hidden 2 --task bit-relay"])
+def test_another_program_can_rebuild_the_networks(arguments, tmp_path):
+    words = f"--seeds 3 --lengths 6 --sequences 200 --eval-n 40 --steps 30 --cells srnn,lstm,gru,lstm-1997 {arguments}"
+    assert lab.main([*words.split(), "--out", str(tmp_path)]) == 0
+    arrays = np.load(tmp_path / "snapshots.npz")
+    for kind in lab.GATES:
+        found = {name.split("/", 1)[1]: arrays[name] for name in arrays.files if name.startswith(f"{kind}-6/")}
+        assert found["step"].tolist() == [0, 30] and found["y"].tolist() == [1, 1, 0, 0]
+        weights = [found[f"weights/{name}"].astype(float) for name in ("W", "V", "b")]
+        for k in range(4):
+            logits, trace = plain(kind, "sigmoid" not in arguments, *weights, found["x"][:, k].astype(float))
+            e = np.exp(logits - logits.max())
+            assert np.allclose(found["p"][-1, :, k], e / e.sum(), atol=1e-5)
+            assert set(trace) - {"c"} <= set(found)
+            assert all(np.allclose(found[name][-1, :, :, k], values, atol=1e-5) for name, values in trace.items()
+                       if name in found)  # fmt: skip

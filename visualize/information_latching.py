@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""Draw a run of information_latching.py, and the studies made with it, into viz/information_latching/*.png.
+
+Reads results.json and snapshots.npz of the run and results.json of the studies; trains nothing.
+"""
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=1.26", "matplotlib>=3.8"]
+# ///
+
+import argparse
+import json
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+EXPERIMENT = "information_latching"
+ROOT = Path(__file__).resolve().parent.parent
+COLOUR = {"srnn": "#E69F00", "lstm": "#0072B2", "gru": "#009E73", "lstm-1997": "#CC79A7"}
+NAME = {"srnn": "simple RNN", "lstm": "LSTM", "gru": "GRU", "lstm-1997": "LSTM without forget gate"}
+LATCHED = 0.99
+LANDSCAPE_STEPS = (1, 5, 10, 25, 50)
+
+
+# shared block
+def load_run(directory, experiment, command, arrays=True):
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    path = directory / "results.json"
+    try:
+        results = json.loads(path.read_text())
+        found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
+        if found != (experiment, 1):
+            sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        snapshots = {}
+        if arrays:
+            path = directory / "snapshots.npz"
+            with np.load(path) as file:
+                snapshots = dict(file)
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: {command}")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        sys.exit(f"{path} is damaged, or not of this program")
+    return results, snapshots
+
+
+# shared block
+def save_picture(figure, path):
+    """Write a figure as PNG and close it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, metadata={"Software": None})
+    except OSError as error:
+        sys.exit(f"cannot write {path}: {error.strerror}")
+    plt.close(figure)
+    print(path)
+
+
+def study(point):
+    """results.json of a point of a study, "figure/asker" say."""
+    target = f"make {EXPERIMENT}-{point.split('/')[0]}"
+    return load_run(Path("results") / EXPERIMENT / point, EXPERIMENT, target, arrays=False)[0]
+
+
+def by_length(results, kind, value):
+    """Lengths (n,) of a kind of network, and value(run) of each: (n, seeds)."""
+    runs = sorted((run for run in results["runs"].values() if run["cell"] == kind), key=lambda run: run["T"])
+    return np.array([run["T"] for run in runs]), np.array([value(run) for run in runs], float)
+
+
+def kinds_of(results):
+    """Kinds of networks of a run, in its order."""
+    return list(dict.fromkeys(run["cell"] for run in results["runs"].values()))
+
+
+def held_out(run):
+    return run["final"]["val_accuracy"]
+
+
+def fresh(run):
+    return run["measures"]["fresh_accuracy"]
+
+
+def draw_accuracy(axis, results, value, spread=False):
+    """Mean of value over seeds at each length, a line for each kind; with its standard deviation, or each seed a dot."""
+    for place, kind in enumerate(kinds_of(results)):
+        T, values = by_length(results, kind, value)
+        if spread:
+            error = np.nanstd(values, axis=1)
+            axis.errorbar(
+                T, np.nanmean(values, axis=1), error, fmt="o-", capsize=3, color=COLOUR[kind], label=NAME[kind]
+            )
+            continue
+        shift = (place - 0.5) * 0.004 * T.max()
+        axis.plot(T + shift, values, "o", color=COLOUR[kind], markersize=3, alpha=0.3, markeredgewidth=0)
+        axis.plot(T, np.nanmean(values, axis=1), color=COLOUR[kind], label=NAME[kind])
+    axis.axhline(0.5, color="#777777", linestyle="--", linewidth=1)
+    axis.set(ylim=(-0.03, 1.05), xlabel="steps of a sequence, T")
+
+
+def says(results):
+    """The settings that a picture's title names."""
+    config, n = results["config"], len(results["seeds"])
+    units = "one unit" if config["hidden"] == 1 else f"{config['hidden']} units"
+    return f"{n} network{'s' * (n > 1)} of {units} at each length, {config['steps']:,} updates"
+
+
+def accuracy(results, _):
+    """Accuracy of a run at each of its lengths, on what is held out and on fresh sequences ten times longer."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharey=True)
+    draw_accuracy(axes[0], results, held_out)
+    draw_accuracy(axes[1], results, lambda run: run["measures"]["ten_times_accuracy"])
+    axes[0].set(title="On sequences held out", ylabel="accuracy; a dot is a network, lines are means")
+    axes[1].set(title="On sequences ten times longer")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(says(results)[0].upper() + says(results)[1:])
+    return figure
+
+
+def draw_gradient(axis, results, when):
+    for kind in kinds_of(results):
+        T, values = by_length(results, kind, lambda run: run["measures"][f"first_input_gradient_{when}"])
+        values = np.maximum(values, 1e-37)
+        low, middle, high = np.nanquantile(values, (0.25, 0.5, 0.75), axis=1)
+        axis.fill_between(T, low, high, color=COLOUR[kind], alpha=0.15, linewidth=0)
+        axis.plot(T, middle, "o-", markersize=4, color=COLOUR[kind], label=NAME[kind])
+    axis.set(yscale="log", xlabel="steps of a sequence, T", title=f"{when} training")
+
+
+def gradient_picture(results):
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
+    for axis, when in zip(axes, ("before", "after")):
+        draw_gradient(axis, results, when)
+    axes[0].set_ylabel("mean |d(difference of logits) / d(first input)|")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def first_input_gradient(results, _):
+    """How much of the first input is left in the answer, by its derivative, over the lengths of a run."""
+    figure = gradient_picture(results)
+    figure.suptitle("What the first input still does to the answer: medians, quartiles shaded")
+    return figure
+
+
+def states(results, arrays):
+    """h over time for the four recorded sequences, the first seed's networks after training."""
+    variants = list(results["runs"])
+    lengths = sorted({run["T"] for run in results["runs"].values()})
+    kinds = kinds_of(results)
+    figure, axes = plt.subplots(
+        len(kinds), len(lengths), figsize=(10, 2.1 * len(kinds) + 0.9), sharey=True, squeeze=False
+    )
+    for variant in variants:
+        run = results["runs"][variant]
+        axis = axes[kinds.index(run["cell"]), lengths.index(run["T"])]
+        h, y = arrays[f"{variant}/h"][-1][:, 0].astype(float), arrays[f"{variant}/y"]
+        for k in range(h.shape[1]):
+            axis.plot(np.arange(1, len(h) + 1), h[:, k], color="#D55E00" if y[k] else "#56B4E9", linewidth=1.4,
+                      label=f"first input {'+1' if y[k] else '−1'}" if k in (0, 2) else None)  # fmt: skip
+        axis.set(ylim=(-1.05, 1.05), xlim=(0, len(h) + 1))
+        accuracy = run["measures"]["fresh_accuracy"][0]
+        axis.set_title(f"{NAME[run['cell']]}, T = {run['T']}" + (f": {accuracy:.2f}" if accuracy is not None else ""),
+                       fontsize=10)  # fmt: skip
+    for axis in axes[:, 0]:
+        axis.set_ylabel("$h_t$ of a unit")
+    for axis in axes[-1]:
+        axis.set_xlabel("step t")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.suptitle(f"Who keeps the sign? Seed {results['seeds'][0]} after training, and its accuracy")
+    return figure
+
+
+def loss_landscape(_, arrays):
+    """The loss of two networks of one unit over recurrent weight and bias, after some numbers of steps."""
+    w, b = arrays["landscape/w"], arrays["landscape/b"]
+    figure, axes = plt.subplots(2, len(LANDSCAPE_STEPS), figsize=(11, 5.4), sharex=True, sharey=True)
+    rows = {"unit": "$x_t = w\\,\\sigma(x_{t-1}) + b$", "lstm": "LSTM cell"}
+    for row, (key, words) in zip(axes, rows.items()):
+        for axis, T in zip(row, LANDSCAPE_STEPS):
+            image = axis.pcolormesh(w, b, np.sqrt(arrays[f"landscape/{key}"][T - 1].astype(float)), cmap="cividis",
+                                    vmin=0, vmax=0.7, shading="nearest", rasterized=True)  # fmt: skip
+            axis.grid(False)
+            axis.set_title(f"T = {T}" if key == "unit" else "")
+        row[0].set_ylabel(f"{words}\nbias b")
+    for axis in axes[-1]:
+        axis.set_xlabel("recurrent weight w")
+    figure.colorbar(image, ax=axes, label="|output − 0.7| after T steps", shrink=0.8)
+    figure.suptitle("With more steps a cliff forms: left and right of it the network ends in another state")
+    return figure
+
+
+# ------------------------------------------------------------------------------------------------- studies
+
+
+def figure():
+    """The question's first figure, with its held-out sequences and with others."""
+    asker, shuffled = study("figure/asker"), study("figure/shuffled")
+    figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.6), sharey=True)
+    panels = {
+        "As asked: held out is one class": (asker, held_out),
+        "The same networks, fresh sequences": (asker, fresh),
+        "Shuffled first: held out is both": (shuffled, held_out),
+    }
+    for axis, (title, (results, value)) in zip(axes, panels.items()):
+        draw_accuracy(axis, results, value)
+        axis.set_title(title)
+    axes[0].set_ylabel("accuracy; a dot is a network, lines are means")
+    figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(f"The question's figure: {says(asker)}")
+    return figure
+
+
+def update():
+    """The figure of the question's update: latching and bit relay, mean and standard deviation."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
+    for axis, point, title in zip(axes, ("latch", "bit-relay"), ("Latching", "Bit relay (our reading)")):
+        results = study(f"update/{point}")
+        draw_accuracy(axis, results, held_out, spread=True)
+        config = results["config"]
+        axis.set_title(f"{title}: {config['hidden']} unit{'s' * (config['hidden'] > 1)}, {config['epochs']} epochs")
+    axes[0].set_ylabel("accuracy, mean and standard deviation")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(f"The figure of its update: {len(results['seeds'])} networks at each length")
+    return figure
+
+
+def latched(results, kind):
+    """Lengths, and how many of a kind's networks latch at each."""
+    T, values = by_length(results, kind, fresh)
+    return T, (values >= LATCHED).sum(axis=1)
+
+
+def time():
+    """How many networks latch, given more epochs and a higher rate."""
+    points = {
+        "rate 0.001,\n5 epochs": "figure/shuffled", "rate 0.001,\n25 epochs": "time/epochs",
+        "rate 0.01,\n5 epochs": "time/rate", "rate 0.01,\n25 epochs": "time/both",
+    }  # fmt: skip
+    found = {words: study(point) for words, point in points.items()}
+    lengths, n = (50, 100, 200), len(next(iter(found.values()))["seeds"])
+    figure, axes = plt.subplots(1, len(lengths), figsize=(12.5, 4.6), sharey=True)
+    for axis, length in zip(axes, lengths):
+        for kind, colour in COLOUR.items():
+            counts = [dict(zip(*latched(results, kind)))[length] for results in found.values()]
+            axis.plot(range(len(points)), counts, "o-", color=colour, label=NAME[kind])
+        axis.set(title=f"T = {length}", ylim=(-0.5, n + 1))
+        axis.set_xticks(range(len(points)), points, fontsize=9)
+    axes[0].set_ylabel(f"of {n} networks: at least {LATCHED} right on fresh sequences")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle("Who latches, given time?")
+    return figure
+
+
+GATES = {
+    "hard-1": "bias 1, hard: the question's", "sigmoid-1": "bias 1, logistic", "sigmoid-log": "bias log T, logistic",
+    "hard-log": "bias log T, hard", "sigmoid-5": "bias 5, logistic", "hard-5": "bias 5, hard",
+}  # fmt: skip
+
+
+def gates():
+    """The forget gate: what a cell retains at the start, and how many latch."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8))
+    shades = plt.get_cmap("viridis")(np.linspace(0, 0.88, len(GATES)))
+    t = np.arange(0, 201)
+    for (point, words), colour in zip(GATES.items(), shades):
+        results = study(f"gates/{point}")
+        T, kept = by_length(results, "lstm", lambda run: run["measures"]["forget_gate_before"])
+        at_100 = np.nanmean(kept[list(T).index(100)])
+        axes[0].plot(t, at_100**t, color=colour)
+        axes[1].plot(*latched(results, "lstm"), "o-", color=colour, label=words)
+    for point, line in (("hard-1", "-"), ("sigmoid-1", "--")):
+        words = "hard" if point == "hard-1" else "logistic"
+        axes[1].plot(*latched(study(f"gates/{point}"), "lstm-1997"), "s", linestyle=line, color=COLOUR["lstm-1997"],
+                     label=f"no forget gate, {words}")  # fmt: skip
+    axes[0].set(
+        yscale="log", ylim=(1e-9, 2), xlabel="steps since", title="What is left of a state, $f^t$, before training"
+    )
+    axes[1].set(xlabel="steps of a sequence, T", ylim=(-0.5, len(results["seeds"]) + 1))
+    axes[1].set_title(f"Of {len(results['seeds'])} LSTMs: at least {LATCHED} right on fresh sequences")
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle("The forget gate erases the first input before anything is learned")
+    return figure
+
+
+def gradient():
+    """How much of the first input is left in the answer, by its derivative, over all lengths and kinds of networks."""
+    drawn = gradient_picture(study("figure/shuffled"))
+    drawn.axes[0].set_ylim(1e-16, 1e3)
+    drawn.suptitle("What the first input still does to the answer: medians, quartiles shaded")
+    return drawn
+
+
+def longer():
+    """Trained latches on sequences ten times longer than they were trained on."""
+    results = study("figure/shuffled")
+    figure, axes = plt.subplots(1, 4, figsize=(12.5, 4), sharey=True)
+    for axis, kind in zip(axes, COLOUR):
+        T, at_T = by_length(results, kind, fresh)
+        _, at_ten = by_length(results, kind, lambda run: run["measures"]["ten_times_accuracy"])
+        where, which = np.nonzero(at_T >= LATCHED)
+        axis.plot(T[where], at_ten[where, which], "o", color=COLOUR[kind], alpha=0.4, markersize=5, markeredgewidth=0)
+        kept = (at_ten[where, which] >= LATCHED).sum()
+        axis.axhline(0.5, color="#777777", linestyle="--", linewidth=1)
+        axis.set(title=f"{NAME[kind]}:\n{kept} of {len(where)} hold", xlabel="T in training", xlim=(0, T.max() + 5),
+                 ylim=(0.35, 1.03))  # fmt: skip
+    axes[0].set_ylabel("accuracy at 10 T")
+    figure.suptitle(f"Networks that latch, at least {LATCHED} right at T, on sequences ten times longer")
+    return figure
+
+
+def main(argv=None):
+    """Draw; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    run, folder = Path("results") / EXPERIMENT, Path("viz") / EXPERIMENT
+    parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help=f"where to (default: viz/{EXPERIMENT}; with --run: DIR/viz)"
+    )
+    options = parser.parse_args(argv)
+    out = options.out or (options.run / "viz" if options.run else folder)
+    plt.style.use(ROOT / "visualize" / "lab.mplstyle")
+    command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
+    results, arrays = load_run(options.run or run, EXPERIMENT, command)
+    for draw in accuracy, first_input_gradient, states, loss_landscape:
+        save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
+    if not options.run:
+        for draw in figure, update, time, gates, gradient, longer:
+            save_picture(draw(), out / f"{draw.__name__}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
