@@ -190,8 +190,8 @@ timing_counting_spikes-generate: $(VENV)/installed
 
 # -------------------------------------------------------------------------------------------------- latching
 
-.PHONY: $(addprefix information_latching-,figure update time gates)
-studies: $(addprefix information_latching-,figure update time gates)
+.PHONY: $(addprefix information_latching-,figure update time gates answer)
+studies: $(addprefix information_latching-,figure update time gates answer)
 
 LATCH := $(RUN) information_latching.py --resume
 LATCH_OUT := --out results/information_latching
@@ -209,8 +209,8 @@ information_latching-update: $(VENV)/installed
 # Who latches, given time?
 information_latching-time: $(VENV)/installed
 	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --lr 0.01 $(LATCH_OUT)/time/rate
-	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --epochs 25 $(LATCH_OUT)/time/epochs
-	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --epochs 25 --lr 0.01 $(LATCH_OUT)/time/both
+	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --epochs 15 $(LATCH_OUT)/time/epochs
+	$(LATCH) --cells srnn,lstm,gru,lstm-1997 --lengths 50,100,200 --epochs 15 --lr 0.01 $(LATCH_OUT)/time/both
 
 # Is it the forget gate?
 information_latching-gates: $(VENV)/installed
@@ -220,6 +220,16 @@ information_latching-gates: $(VENV)/installed
 	$(LATCH) --cells lstm,lstm-1997 --gates sigmoid $(LATCH_OUT)/gates/sigmoid-1
 	$(LATCH) --cells lstm --gates sigmoid --forget-gate-bias 5 $(LATCH_OUT)/gates/sigmoid-5
 	$(LATCH) --cells lstm --gates sigmoid --forget-gate-bias log-T $(LATCH_OUT)/gates/sigmoid-log
+
+# A setting with which it latches, chosen on other seeds; and without each of its parts.
+information_latching-answer: $(VENV)/installed
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 --forget-gate-bias 8 --input-gate-bias -6 --seeds 100-129 $(LATCH_OUT)/answer/chosen
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 --forget-gate-bias 8 --input-gate-bias -6 $(LATCH_OUT)/answer/confirmed
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 --forget-gate-bias 8 $(LATCH_OUT)/answer/without-input
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 --input-gate-bias -6 $(LATCH_OUT)/answer/without-forget
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --forget-gate-bias 8 --input-gate-bias -6 $(LATCH_OUT)/answer/without-rate
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 $(LATCH_OUT)/answer/rate-alone
+	$(LATCH) --cells lstm --lengths 100,200 --lr 0.03 --forget-gate-bias 5 --input-gate-bias -2 $(LATCH_OUT)/answer/hard
 
 # ------------------------------------------------------------------------------------------- the tables of 1997
 

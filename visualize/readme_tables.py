@@ -860,8 +860,8 @@ TASK_2 = {
 LATCH = "information_latching"
 LATCHED = 0.99
 LATCH_NAME = {"srnn": "simple RNN", "lstm": "LSTM", "gru": "GRU", "lstm-1997": "LSTM without forget gate"}
-TIME = {"figure/shuffled": "rate 0.001, 5 epochs", "time/epochs": "rate 0.001, 25 epochs",
-        "time/rate": "rate 0.01, 5 epochs", "time/both": "rate 0.01, 25 epochs"}  # fmt: skip
+TIME = {"figure/shuffled": "rate 0.001, 5 epochs", "time/epochs": "rate 0.001, 15 epochs",
+        "time/rate": "rate 0.01, 5 epochs", "time/both": "rate 0.01, 15 epochs"}  # fmt: skip
 BIASES = {"hard-1": "1, hard (the question's)", "hard-log": "log T, hard", "hard-5": "5, hard",
           "sigmoid-1": "1, logistic", "sigmoid-log": "log T, logistic", "sigmoid-5": "5, logistic"}  # fmt: skip
 
