@@ -95,7 +95,7 @@ def save_gif(figure, moving, draw, n, fps, path):
 def animate(arrays, n_frames):
     """What save_gif takes first: the figure, its moving artists, the function that draws a frame, how many frames."""
     w, b = arrays["landscape/w"], arrays["landscape/b"]
-    losses = {key: np.sqrt(arrays[f"landscape/{key}"].astype(float)) for key in ("unit", "lstm")}
+    losses = {key: arrays[f"landscape/{key}"].astype(float) for key in ("unit", "lstm")}
     T = len(losses["unit"])
     shown = np.unique(np.geomspace(1, T, min(n_frames, T)).round().astype(int))
     figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.4), dpi=90, height_ratios=(1, 0.6), sharex=True)
@@ -105,16 +105,16 @@ def animate(arrays, n_frames):
     for column, (key, values) in enumerate(losses.items()):
         above, below = axes[:, column]
         image = above.imshow(values[0], origin="lower", extent=(w[0], w[-1], b[0], b[-1]), cmap="cividis", vmin=0,
-                             vmax=0.7, aspect="auto")  # fmt: skip
+                             vmax=0.5, aspect="auto")  # fmt: skip
         above.axhline(b[at], color="white", linestyle="--", linewidth=1)
         above.grid(False)
         above.set_title(titles[key])
-        below.set(ylim=(0, 0.75), xlabel="recurrent weight w")
+        below.set(ylim=(0, 0.55), xlabel="recurrent weight w")
         (line,) = below.plot([], [], color="#D55E00")
         images.append(image)
         lines.append(line)
     axes[0, 0].set_ylabel("bias b")
-    axes[1, 0].set_ylabel(f"|output − 0.7|, b = {b[at]:g}")
+    axes[1, 0].set_ylabel(f"loss at b = {b[at]:g}")
     title = figure.suptitle(" ")
 
     def draw(frame):

@@ -32,6 +32,7 @@ class Experiment:
     pictures: str
     writeup_sets: tuple = ("steps",)  # options that it sets to something else than a bare run
     writeup_rates: tuple = (1, 1)  # of its recipe, at the first and at the last step, over --lr
+    headline: tuple = ("thirty_seeds/default", [0])  # the study that has the headline's networks, and their seeds
 
 
 EXPERIMENTS = {
@@ -105,6 +106,7 @@ EXPERIMENTS = {
              ("--input-gate-bias nan", "finite")),
         pictures="accuracy first_input_gradient loss_landscape states",
         writeup_sets=("recipe", "seeds", "split"),
+        headline=("figure/shuffled", [*range(30)]),
     ),
 }  # fmt: skip
 BAD = (
@@ -306,21 +308,22 @@ def test_a_quick_run_leaves_what_the_design_says(name, quick):
 @every_experiment
 def test_the_docstring_shows_what_the_headline_prints(name, capsys):
     lab = lab_of(name)
-    folder = ROOT / "results" / name
-    study = folder / "thirty_seeds" / "default" / "results.json"  # of a headline of one seed
-    results = json.loads((study if study.exists() else folder / "results.json").read_text())
-    runs, seeds = results["runs"], [0] if study.exists() else results["seeds"]
+    study, seeds = EXPERIMENTS[name].headline
+    runs = json.loads((ROOT / "results" / name / study / "results.json").read_text())["runs"]
 
     def of_seed_0(value):  # of thirty: it is the headline's, to the bit
         if isinstance(value, dict):
             return {key: of_seed_0(item) for key, item in value.items()}
         return value[:1] if isinstance(value, list) and len(value) == 30 else value
 
-    lab.print_summary(of_seed_0(runs) if study.exists() else runs, seeds)
+    if len(seeds) == 1:
+        runs = of_seed_0(runs)
+    lab.print_summary({variant: run for variant, run in runs.items() if f"\n    {variant} " in lab.__doc__}, seeds)
     head, *rows = (line for line in capsys.readouterr().out.splitlines() if line)
     assert head in lab.__doc__
     for row in rows:
         assert row.rsplit(maxsplit=1)[0] in lab.__doc__, "all but the seconds"
+    assert len(rows) == len(EXPERIMENTS[name].variants)
 
 
 # ---------------------------------------------------------------------------------------------------- resume

@@ -116,10 +116,11 @@ def accuracy(results, _):
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharey=True)
     draw_accuracy(axes[0], results, held_out)
     draw_accuracy(axes[1], results, lambda run: run["measures"]["ten_times_accuracy"])
-    axes[0].set(title="On sequences held out", ylabel="accuracy; a dot is a network, lines are means")
-    axes[1].set(title="On sequences ten times longer")
+    axes[0].set(title="On sequences held out; a dot is a network, lines are means", ylabel="accuracy")
+    axes[1].set(title="The same networks on sequences ten times longer")
+    axes[0].set_ylim(min(0.45, axes[0].dataLim.y0) - 0.03, 1.03)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle(says(results)[0].upper() + says(results)[1:])
+    figure.suptitle("Who latches? " + says(results))
     return figure
 
 
@@ -137,7 +138,7 @@ def gradient_picture(results):
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
     for axis, when in zip(axes, ("before", "after")):
         draw_gradient(axis, results, when)
-    axes[0].set_ylabel("mean |d(difference of logits) / d(first input)|")
+    axes[0].set_ylabel("|d(logit 1 − logit 0) / d(first input)|")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -184,14 +185,14 @@ def loss_landscape(_, arrays):
     rows = {"unit": "$x_t = w\\,\\sigma(x_{t-1}) + b$", "lstm": "LSTM cell"}
     for row, (key, words) in zip(axes, rows.items()):
         for axis, T in zip(row, LANDSCAPE_STEPS):
-            image = axis.pcolormesh(w, b, np.sqrt(arrays[f"landscape/{key}"][T - 1].astype(float)), cmap="cividis",
-                                    vmin=0, vmax=0.7, shading="nearest", rasterized=True)  # fmt: skip
+            image = axis.pcolormesh(w, b, arrays[f"landscape/{key}"][T - 1].astype(float), cmap="cividis",
+                                    vmin=0, vmax=0.5, shading="nearest", rasterized=True)  # fmt: skip
             axis.grid(False)
             axis.set_title(f"T = {T}" if key == "unit" else "")
         row[0].set_ylabel(f"{words}\nbias b")
     for axis in axes[-1]:
         axis.set_xlabel("recurrent weight w")
-    figure.colorbar(image, ax=axes, label="|output − 0.7| after T steps", shrink=0.8)
+    figure.colorbar(image, ax=axes, label="loss: (output − 0.7)² after T steps", shrink=0.8)
     figure.suptitle("With more steps a cliff forms: left and right of it the network ends in another state")
     return figure
 
@@ -211,7 +212,7 @@ def figure():
     for axis, (title, (results, value)) in zip(axes, panels.items()):
         draw_accuracy(axis, results, value)
         axis.set_title(title)
-    axes[0].set_ylabel("accuracy; a dot is a network, lines are means")
+    axes[0].set_ylabel("accuracy (a dot: one network)")
     figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(f"The question's figure: {says(asker)}")
     return figure
@@ -240,8 +241,8 @@ def latched(results, kind):
 def time():
     """How many networks latch, given more epochs and a higher rate."""
     points = {
-        "rate 0.001,\n5 epochs": "figure/shuffled", "rate 0.001,\n25 epochs": "time/epochs",
-        "rate 0.01,\n5 epochs": "time/rate", "rate 0.01,\n25 epochs": "time/both",
+        "rate 0.001,\n5 epochs": "figure/shuffled", "rate 0.001,\n15 epochs": "time/epochs",
+        "rate 0.01,\n5 epochs": "time/rate", "rate 0.01,\n15 epochs": "time/both",
     }  # fmt: skip
     found = {words: study(point) for words, point in points.items()}
     lengths, n = (50, 100, 200), len(next(iter(found.values()))["seeds"])
@@ -252,9 +253,9 @@ def time():
             axis.plot(range(len(points)), counts, "o-", color=colour, label=NAME[kind])
         axis.set(title=f"T = {length}", ylim=(-0.5, n + 1))
         axis.set_xticks(range(len(points)), points, fontsize=9)
-    axes[0].set_ylabel(f"of {n} networks: at least {LATCHED} right on fresh sequences")
+    axes[0].set_ylabel(f"of {n} networks, how many latch")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle("Who latches, given time?")
+    figure.suptitle(f"Who latches (at least {LATCHED} right on fresh sequences), given time?")
     return figure
 
 
@@ -286,6 +287,31 @@ def gates():
     axes[1].set_title(f"Of {len(results['seeds'])} LSTMs: at least {LATCHED} right on fresh sequences")
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle("The forget gate erases the first input before anything is learned")
+    return figure
+
+
+def answer():
+    """How many LSTMs latch with the biases and the rate that let them, and without each."""
+    points = {
+        "gates/hard-1": "the question's\nsettings", "answer/rate-alone": "logistic gates,\nrate 0.03",
+        "answer/without-rate": "input gate −6,\nforget gate 8", "answer/without-input": "forget gate 8,\nrate 0.03",
+        "answer/without-forget": "input gate −6,\nrate 0.03", "answer/confirmed": "all three",
+    }  # fmt: skip
+    figure, axis = plt.subplots(figsize=(10, 4.4))
+    for place, point in enumerate(points):
+        results = study(point)
+        T, counts = latched(results, "lstm")
+        for k, (length, colour) in enumerate(((100, "#56B4E9"), (200, "#0072B2"))):
+            count = dict(zip(T, counts))[length]
+            bars = axis.bar(
+                place + (k - 0.5) * 0.36, count, 0.34, color=colour, label=None if place else f"T = {length}"
+            )
+            axis.bar_label(bars, padding=2)
+    axis.set_xticks(range(len(points)), points.values(), fontsize=10)
+    axis.set(ylim=(0, len(results["seeds"]) + 3), ylabel=f"of {len(results['seeds'])}: at least {LATCHED} right")
+    axis.grid(False, axis="x")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.suptitle("One LSTM unit latches when its gates start as a latch: open to nothing, forgetting nothing")
     return figure
 
 
@@ -331,7 +357,7 @@ def main(argv=None):
     for draw in accuracy, first_input_gradient, states, loss_landscape:
         save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
     if not options.run:
-        for draw in figure, update, time, gates, gradient, longer:
+        for draw in figure, update, time, gates, answer, gradient, longer:
             save_picture(draw(), out / f"{draw.__name__}.png")
     return 0
 
