@@ -203,8 +203,8 @@ information_latching-figure: $(VENV)/installed
 
 # That of its update.
 information_latching-update: $(VENV)/installed
-	$(LATCH) --cells srnn,lstm,gru --epochs 10 --lengths 10,20,30,50,70,100,150,200 $(LATCH_OUT)/update/latch
-	$(LATCH) --cells srnn,lstm,gru --task bit-relay --lengths 4,6,10,20,30,50,70,100 $(LATCH_OUT)/update/bit-relay
+	$(LATCH) --cells srnn,lstm,gru --epochs 10 --lengths 10,20,30,50,100,200 $(LATCH_OUT)/update/latch
+	$(LATCH) --cells srnn,lstm,gru --task bit-relay --lengths 4,10,20,30,50,70 $(LATCH_OUT)/update/bit-relay
 
 # Who latches, given time?
 information_latching-time: $(VENV)/installed
@@ -274,6 +274,8 @@ lstm_1997-readings: $(VENV)/installed
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges caption --cost entropy --update step $(LSTM_OUT)/readings/1-5-caption-entropy-step
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --gradient full --update sequence $(LSTM_OUT)/readings/1-5-equations-full
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --gradient full --update sequence $(LSTM_OUT)/readings/1-5-caption-full
+	$(LSTM) --task 1-5 --ranges equations --gradient full --update sequence $(LSTM_OUT)/readings/1-5-full
+	$(LSTM) --task 1-3 --ranges equations --gradient full --update sequence $(LSTM_OUT)/readings/1-3-full
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --errors end $(LSTM_OUT)/readings/1-5-memory
 	$(LSTM) --task 2a --trials 100-109 --steps 10080 --cell late $(LSTM_OUT)/readings/2a-late
 	$(LSTM) --task 2a --trials 100-109 --steps 10080 --update sequence $(LSTM_OUT)/readings/2a-sequence
