@@ -155,13 +155,14 @@ def test_evaluation_in_blocks_is_that_of_each_sequence(n):
 
 
 @pytest.mark.parametrize("kind", lab.GATES)
-def test_the_gradient_of_the_first_input(kind):
-    cell = lab.Cell(kind, 1, 9, False)
-    options = options_of(lab, "--gates", "sigmoid", "--dtype", "float64", "--seeds", "0,1")
+@pytest.mark.parametrize("words", ["--gates sigmoid", "", "--gates sigmoid --hidden 2"])
+def test_what_is_measured_before_training(kind, words):
+    options = options_of(lab, *words.split(), "--seeds", "0,1")
+    cell = lab.Cell(kind, options.hidden, 9, options.gates == "hard_sigmoid")
     theta = lab.init_theta(cell, options)
     x, _ = lab.draw_fresh(options, lab.FRESH, lab.N_FRESH, 9)
     x = x[:, :, :: lab.N_FRESH // lab.N_GRADIENT].astype(float)
-    net, difference = lab.Network(cell, theta, 9, lab.N_GRADIENT), []
+    net, difference = lab.Network(cell, theta.astype(float), 9, lab.N_GRADIENT), []
     for step in (1e-5, -1e-5):
         moved = x.copy()
         moved[0] += step
@@ -169,7 +170,61 @@ def test_the_gradient_of_the_first_input(kind):
         difference.append(logits[:, 1] - logits[:, 0])
     expected = np.abs((difference[0] - difference[1]) / 2e-5).mean(axis=1)
     measured = lab.measure(cell, theta, options, "before")
-    assert np.allclose(measured["first_input_gradient_before"], expected, rtol=1e-6)
+    assert np.allclose(measured["first_input_gradient_before"], expected, rtol=1e-5)
+    assert ("forget_gate_before" in measured) == (kind == "lstm")
+    if kind == "lstm":
+        lab.forward(net, x)
+        assert np.allclose(measured["forget_gate_before"], net.row["f"].mean(axis=(0, 1, 3)))
+        assert 0.6 < measured["forget_gate_before"].min() < measured["forget_gate_before"].max() < 0.8, "0.70 or 0.73"
+    if options.hidden == 1:
+        assert np.allclose(measured["recurrent_weight_before"], net.p.W[:, -1, 0])
+
+
+@pytest.mark.parametrize("T", [9, 10])
+def test_a_latch_made_by_hand_holds_ten_times_as_long(T):
+    """Units that keep the sign, or change it at every step, with the read-out of the length that they are for."""
+    options, cell = options_of(lab, "--seeds", "0-2"), lab.Cell("srnn", 1, T)
+    theta = np.zeros((3, cell.P), np.float32)
+    p = lab.views(theta, cell.shapes)
+    p.W[:, 0, 0], p.W[:, 0, 1] = (3, -3, 0), 1  # the third forgets
+    p.V[:, 1, 0] = 1, (-1) ** (T - 1), 1
+    measured = lab.measure(cell, theta, options, "after")
+    for name in "fresh_accuracy", "ten_times_accuracy":
+        assert measured[name][:2].tolist() == [1, 1] and 0.4 < measured[name][2] < 0.6
+    assert lab.ten_times(9) == 91 and lab.ten_times(10) == 100
+
+
+@pytest.mark.parametrize("split", ["shuffled", "asker"])
+def test_what_is_held_out_is_never_trained_on(split, tmp_path, monkeypatch):
+    words = f"--seeds 0,4 --lengths 6 --cells srnn --sequences 200 --eval-n 30 --epochs 3 --batch 8 --split {split}"
+    options, seen, looked_at = options_of(lab, *words.split()), [], []
+    real_update, real_evaluate = lab.update, lab.evaluate
+
+    def update(net, state, x, y, *rest):
+        seen.append((x.copy(), y.copy()))
+        real_update(net, state, x, y, *rest)
+
+    def evaluate(net, x, y):
+        if x.shape[2] == 30:
+            looked_at.append((x.copy(), y.copy()))
+        return real_evaluate(net, x, y)
+
+    monkeypatch.setattr(lab, "update", update)
+    monkeypatch.setattr(lab, "evaluate", evaluate)
+    assert lab.main([*words.split(), "--out", str(tmp_path)]) == 0
+    data, classes = lab.draw_population(options, 6)
+    assert len(seen) == 3 * 160 // 8 and len(looked_at) == 2, "before the first step and after the last"
+    for s in range(2):
+        of_class = {tuple(x): y for x, y in zip(data[s, :160], classes[s, :160])}
+        for epoch in range(3):
+            batches = seen[20 * epoch : 20 * (epoch + 1)]
+            trained = [(tuple(x[:, s, k]), y[s, k]) for x, y in batches for k in range(8)]
+            assert len(set(trained)) == 160 and dict(trained) == of_class, "each once in an epoch"
+        assert [tuple(x[:, s, 0]) for x, _ in seen[:20]] != [tuple(x[:, s, 0]) for x, _ in seen[20:40]]
+        for x, y in looked_at:
+            assert (x[:, s].T == data[s, 160:190]).all() and (y[s] == classes[s, 160:190]).all()
+    if split == "asker":
+        assert sum(y[0].sum() for _, y in seen[:20]) == 100 and all((y == 0).all() for _, y in looked_at)
 
 
 def test_updates_are_those_of_keras():
