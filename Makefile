@@ -221,7 +221,7 @@ information_latching-gates: $(VENV)/installed
 	$(LATCH) --cells lstm --gates sigmoid --forget-gate-bias 5 $(LATCH_OUT)/gates/sigmoid-5
 	$(LATCH) --cells lstm --gates sigmoid --forget-gate-bias log-T $(LATCH_OUT)/gates/sigmoid-log
 
-# A setting with which it latches, chosen on other seeds; and without each of its parts.
+# Settings with which it latches, the first chosen on its seeds; and without each of their parts.
 information_latching-answer: $(VENV)/installed
 	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 --forget-gate-bias 8 --input-gate-bias -6 --seeds 100-129 $(LATCH_OUT)/answer/chosen
 	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 --forget-gate-bias 8 --input-gate-bias -6 $(LATCH_OUT)/answer/confirmed
@@ -229,7 +229,10 @@ information_latching-answer: $(VENV)/installed
 	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 --input-gate-bias -6 $(LATCH_OUT)/answer/without-forget
 	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --forget-gate-bias 8 --input-gate-bias -6 $(LATCH_OUT)/answer/without-rate
 	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --lr 0.03 $(LATCH_OUT)/answer/rate-alone
-	$(LATCH) --cells lstm --lengths 100,200 --lr 0.03 --forget-gate-bias 5 --input-gate-bias -2 $(LATCH_OUT)/answer/hard
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --input-gate-bias -6 $(LATCH_OUT)/answer/input-alone
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --forget-gate-bias 8 $(LATCH_OUT)/answer/forget-alone
+	$(LATCH) --cells lstm --lengths 100,200 --gates sigmoid --forget-gate-bias 8 --input-gate-bias -6 --seeds 200-229 $(LATCH_OUT)/answer/fresh
+	$(LATCH) --cells lstm --lengths 100,200 --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5 $(LATCH_OUT)/answer/hard
 
 # ------------------------------------------------------------------------------------------- the tables of 1997
 

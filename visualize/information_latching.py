@@ -108,7 +108,7 @@ def says(results):
     """The settings that a picture's title names."""
     config, n = results["config"], len(results["seeds"])
     units = "one unit" if config["hidden"] == 1 else f"{config['hidden']} units"
-    return f"{n} network{'s' * (n > 1)} of {units} at each length, {config['steps']:,} updates"
+    return f"{n} network{'s' * (n > 1)} of {units} for each kind and length, {config['steps']:,} updates"
 
 
 def accuracy(results, _):
@@ -124,30 +124,34 @@ def accuracy(results, _):
     return figure
 
 
-def draw_gradient(axis, results, when):
+def draw_gradient(axis, results, when, some=None):
+    """Derivatives before or after training: median and quartiles over the networks of which some(run) is true."""
     for kind in kinds_of(results):
         T, values = by_length(results, kind, lambda run: run["measures"][f"first_input_gradient_{when}"])
-        values = np.maximum(values, 1e-37)
-        low, middle, high = np.nanquantile(values, (0.25, 0.5, 0.75), axis=1)
-        axis.fill_between(T, low, high, color=COLOUR[kind], alpha=0.15, linewidth=0)
-        axis.plot(T, middle, "o-", markersize=4, color=COLOUR[kind], label=NAME[kind])
-    axis.set(yscale="log", xlabel="steps of a sequence, T", title=f"{when} training")
+        if some:
+            values = np.where(by_length(results, kind, some)[1] == 1, values, np.nan)
+        there = np.isfinite(values).any(axis=1)
+        low, middle, high = np.nanquantile(values[there], (0.25, 0.5, 0.75), axis=1)
+        axis.fill_between(T[there], low, high, color=COLOUR[kind], alpha=0.15, linewidth=0)
+        axis.plot(T[there], middle, "o-", markersize=4, color=COLOUR[kind], label=NAME[kind])
+    axis.set(yscale="log", xlabel="steps of a sequence, T")
 
 
 def gradient_picture(results):
+    """Derivatives of the answer by the first input before training, and after it where no latch was learned."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), sharey=True)
-    for axis, when in zip(axes, ("before", "after")):
-        draw_gradient(axis, results, when)
-    axes[0].set_ylabel("|d(logit 1 − logit 0) / d(first input)|")
+    draw_gradient(axes[0], results, "before")
+    draw_gradient(axes[1], results, "after", lambda run: [value < LATCHED for value in fresh(run)])
+    axes[0].set(title="before training", ylabel="|d(logit 1 − logit 0) / d(first input)|")
+    axes[1].set_title("after training, networks that do not latch")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle("What the first input does to the answer: medians, quartiles shaded")
     return figure
 
 
 def first_input_gradient(results, _):
     """How much of the first input is left in the answer, by its derivative, over the lengths of a run."""
-    figure = gradient_picture(results)
-    figure.suptitle("What the first input still does to the answer: medians, quartiles shaded")
-    return figure
+    return gradient_picture(results)
 
 
 def states(results, arrays):
@@ -192,7 +196,7 @@ def loss_landscape(_, arrays):
         row[0].set_ylabel(f"{words}\nbias b")
     for axis in axes[-1]:
         axis.set_xlabel("recurrent weight w")
-    figure.colorbar(image, ax=axes, label="loss: (output − 0.7)² after T steps", shrink=0.8)
+    figure.colorbar(image, ax=axes, extend="max", label="loss: (output − 0.7)² after T steps", shrink=0.8)
     figure.suptitle("With more steps a cliff forms: left and right of it the network ends in another state")
     return figure
 
@@ -241,19 +245,23 @@ def latched(results, kind):
 def time():
     """How many networks latch, given more epochs and a higher rate."""
     points = {
-        "rate 0.001,\n5 epochs": "figure/shuffled", "rate 0.001,\n15 epochs": "time/epochs",
-        "rate 0.01,\n5 epochs": "time/rate", "rate 0.01,\n15 epochs": "time/both",
+        "rate 0.001, 5 epochs": "figure/shuffled", "rate 0.001, 15 epochs": "time/epochs",
+        "rate 0.01, 5 epochs": "time/rate", "rate 0.01, 15 epochs": "time/both",
     }  # fmt: skip
-    found = {words: study(point) for words, point in points.items()}
-    lengths, n = (50, 100, 200), len(next(iter(found.values()))["seeds"])
+    lengths, shades = (50, 100, 200), ("#C6DBEF", "#6BAED6", "#FDAE6B", "#E6550D")
     figure, axes = plt.subplots(1, len(lengths), figsize=(12.5, 4.6), sharey=True)
+    for k, (words, point) in enumerate(points.items()):
+        results = study(point)
+        for axis, length in zip(axes, lengths):
+            counts = [dict(zip(*latched(results, kind)))[length] for kind in COLOUR]
+            bars = axis.bar(np.arange(len(COLOUR)) + 0.21 * (k - 1.5), counts, 0.2, color=shades[k], label=words)
+            axis.bar_label(bars, padding=1, fontsize=8)
+    names = [NAME[kind].replace(" without ", "\nwithout ").replace("simple ", "simple\n") for kind in COLOUR]
     for axis, length in zip(axes, lengths):
-        for kind, colour in COLOUR.items():
-            counts = [dict(zip(*latched(results, kind)))[length] for results in found.values()]
-            axis.plot(range(len(points)), counts, "o-", color=colour, label=NAME[kind])
-        axis.set(title=f"T = {length}", ylim=(-0.5, n + 1))
-        axis.set_xticks(range(len(points)), points, fontsize=9)
-    axes[0].set_ylabel(f"of {n} networks, how many latch")
+        axis.set(title=f"T = {length}", ylim=(0, len(results["seeds"]) + 2))
+        axis.set_xticks(range(len(COLOUR)), names, fontsize=9)
+        axis.grid(False, axis="x")
+    axes[0].set_ylabel(f"of {len(results['seeds'])} networks, how many latch")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(f"Who latches (at least {LATCHED} right on fresh sequences), given time?")
     return figure
@@ -261,41 +269,48 @@ def time():
 
 GATES = {
     "hard-1": "bias 1, hard: the question's", "sigmoid-1": "bias 1, logistic", "sigmoid-log": "bias log T, logistic",
-    "hard-log": "bias log T, hard", "sigmoid-5": "bias 5, logistic", "hard-5": "bias 5, hard",
+    "sigmoid-5": "bias 5, logistic", "hard-5": "bias 5, hard",
 }  # fmt: skip
 
 
 def gates():
-    """The forget gate: what a cell retains at the start, and how many latch."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.8))
+    """The forget gate: how many LSTMs latch with each start of it, and by the sign of their feedback."""
+    figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.8))
     shades = plt.get_cmap("viridis")(np.linspace(0, 0.88, len(GATES)))
-    t = np.arange(0, 201)
     for (point, words), colour in zip(GATES.items(), shades):
         results = study(f"gates/{point}")
-        T, kept = by_length(results, "lstm", lambda run: run["measures"]["forget_gate_before"])
-        at_100 = np.nanmean(kept[list(T).index(100)])
-        axes[0].plot(t, at_100**t, color=colour)
-        axes[1].plot(*latched(results, "lstm"), "o-", color=colour, label=words)
-    for point, line in (("hard-1", "-"), ("sigmoid-1", "--")):
-        words = "hard" if point == "hard-1" else "logistic"
-        axes[1].plot(*latched(study(f"gates/{point}"), "lstm-1997"), "s", linestyle=line, color=COLOUR["lstm-1997"],
-                     label=f"no forget gate, {words}")  # fmt: skip
-    axes[0].set(
-        yscale="log", ylim=(1e-9, 2), xlabel="steps since", title="What is left of a state, $f^t$, before training"
-    )
-    axes[1].set(xlabel="steps of a sequence, T", ylim=(-0.5, len(results["seeds"]) + 1))
-    axes[1].set_title(f"Of {len(results['seeds'])} LSTMs: at least {LATCHED} right on fresh sequences")
-    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle("The forget gate erases the first input before anything is learned")
+        axes[0].plot(*latched(results, "lstm"), "o-", color=colour, label=words)
+    hard = study("gates/hard-1")
+    axes[0].plot(*latched(hard, "lstm-1997"), "s-", color=COLOUR["lstm-1997"], label="no forget gate, hard")
+    n = len(hard["seeds"])
+    axes[0].set(xlabel="steps of a sequence, T", ylim=(-0.5, n + 1), ylabel=f"of {n} LSTMs, how many latch")
+    axes[0].set_title("A cell that forgets nothing latches more often ...")
+    starts = {"bias 1,\nhard": (hard, "lstm"), "bias 5,\nhard": (study("gates/hard-5"), "lstm"),
+              "bias 5,\nlogistic": (study("gates/sigmoid-5"), "lstm"), "no forget\ngate, hard": (hard, "lstm-1997"),
+              "forget 8,\ninput −6": (study("answer/without-rate"), "lstm")}  # fmt: skip
+    for place, (results, kind) in enumerate(starts.values()):
+        run = results["runs"][f"{kind}-200"]
+        weight, yes = np.array(run["measures"]["recurrent_weight_before"], float), np.array(fresh(run), float)
+        for k, (side, colour) in enumerate(((weight > 0, "#009E73"), (weight < 0, "#D55E00"))):
+            bars = axes[1].bar(place + 0.4 * (k - 0.5), (yes[side] >= LATCHED).mean(), 0.38, color=colour,
+                               label=("h feeds the state", "h feeds against it")[k] if place == 0 else None)  # fmt: skip
+            axes[1].bar_label(bars, [f"{(yes[side] >= LATCHED).sum()}/{side.sum()}"], padding=1, fontsize=9)
+    axes[1].set_xticks(range(len(starts)), starts, fontsize=9)
+    axes[1].set(ylim=(0, 1.1), ylabel="share that latches at T = 200")
+    axes[1].grid(False, axis="x")
+    axes[1].set_title("... if its initial recurrent weight happens to be positive")
+    axes[0].legend(loc="upper right", fontsize=9)
+    axes[1].legend(loc="upper left", fontsize=9)
+    figure.suptitle("Not forgetting is half of the answer; the other half is the cell's own feedback")
     return figure
 
 
 def answer():
-    """How many LSTMs latch with the biases and the rate that let them, and without each."""
+    """How many LSTMs latch with the two biases that let them, and without each."""
     points = {
-        "gates/hard-1": "the question's\nsettings", "answer/rate-alone": "logistic gates,\nrate 0.03",
-        "answer/without-rate": "input gate −6,\nforget gate 8", "answer/without-input": "forget gate 8,\nrate 0.03",
-        "answer/without-forget": "input gate −6,\nrate 0.03", "answer/confirmed": "all three",
+        "gates/hard-1": "the question's", "gates/sigmoid-1": "logistic gates",
+        "answer/forget-alone": "logistic,\nforget gate 8", "answer/input-alone": "logistic,\ninput gate −6",
+        "answer/without-rate": "logistic,\nforget gate 8,\ninput gate −6", "answer/fresh": "the same,\nother seeds",
     }  # fmt: skip
     figure, axis = plt.subplots(figsize=(10, 4.4))
     for place, point in enumerate(points):
@@ -311,16 +326,13 @@ def answer():
     axis.set(ylim=(0, len(results["seeds"]) + 3), ylabel=f"of {len(results['seeds'])}: at least {LATCHED} right")
     axis.grid(False, axis="x")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle("One LSTM unit latches when its gates start as a latch: open to nothing, forgetting nothing")
+    figure.suptitle("One LSTM unit latches when it starts with its loop open: input gate nearly shut, forget gate open")
     return figure
 
 
 def gradient():
     """How much of the first input is left in the answer, by its derivative, over all lengths and kinds of networks."""
-    drawn = gradient_picture(study("figure/shuffled"))
-    drawn.axes[0].set_ylim(1e-16, 1e3)
-    drawn.suptitle("What the first input still does to the answer: medians, quartiles shaded")
-    return drawn
+    return gradient_picture(study("figure/shuffled"))
 
 
 def longer():
@@ -335,8 +347,8 @@ def longer():
         kept = (at_ten[where, which] >= LATCHED).sum()
         axis.axhline(0.5, color="#777777", linestyle="--", linewidth=1)
         axis.set(title=f"{NAME[kind]}:\n{kept} of {len(where)} hold", xlabel="T in training", xlim=(0, T.max() + 5),
-                 ylim=(0.35, 1.03))  # fmt: skip
-    axes[0].set_ylabel("accuracy at 10 T")
+                 ylim=(-0.03, 1.03))  # fmt: skip
+    axes[0].set_ylabel("accuracy at ten times T")
     figure.suptitle(f"Networks that latch, at least {LATCHED} right at T, on sequences ten times longer")
     return figure
 

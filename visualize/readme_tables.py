@@ -923,30 +923,58 @@ def latch_time():
     return table(*rows)
 
 
+def latch_share(run):
+    """How many networks of a run latch, with the interval of the share."""
+    fresh = latch_measure(run, "fresh_accuracy")
+    k, n = int((fresh >= LATCHED).sum()), len(fresh)
+    return f"{k}/{n} ({wilson(k, n)})"
+
+
 def latch_gates():
     lengths = (10, 50, 100, 200)
-    rows = [["forget gate's bias, gates", "retention per step at the start, T = 50", "of a first input after 50 steps",
-             *(f"latch, T = {T}" for T in lengths)]]  # fmt: skip
-    for point, words in BIASES.items():
+    rows = [["forget gate's bias, gates", "retention f before training, T = 50", "derivative, T = 50",
+             "derivative, T = 200", *(f"latch, T = {T}" for T in lengths)]]  # fmt: skip
+    points = [(point, "lstm", words) for point, words in BIASES.items()]
+    points += [(point, "lstm-1997", f"no forget gate, {words}") for point, words in
+               (("hard-1", "hard"), ("sigmoid-1", "logistic"))]  # fmt: skip
+    for point, kind, words in points:
         runs = latch(f"gates/{point}")["runs"]
-        kept = np.nanmean(latch_measure(runs["lstm-50"], "forget_gate_before"))
-        rows.append([words, f"{kept:.3f}", f"{kept**49:.1e}", *(latched(runs[f"lstm-{T}"]) for T in lengths)])
-    for point, words in (("hard-1", "hard"), ("sigmoid-1", "logistic")):
-        runs = latch(f"gates/{point}")["runs"]
-        rows.append([f"no forget gate, {words}", "1", "1", *(latched(runs[f"lstm-1997-{T}"]) for T in lengths)])
+        kept = np.nanmean(latch_measure(runs["lstm-50"], "forget_gate_before")) if kind == "lstm" else 1
+        left = (np.nanmedian(latch_measure(runs[f"{kind}-{T}"], "first_input_gradient_before")) for T in (50, 200))
+        rows.append([words, f"{kept:.3f}", *(f"{value:.0e}" for value in left),
+                     *(latch_share(runs[f"{kind}-{T}"]) for T in lengths)])  # fmt: skip
+    return table(*rows)
+
+
+def latch_feedback():
+    points = [("gates/hard-1", "lstm", "the question's"), ("gates/hard-5", "lstm", "forget gate's bias 5, hard"),
+              ("gates/sigmoid-5", "lstm", "forget gate's bias 5, logistic"),
+              ("gates/hard-1", "lstm-1997", "no forget gate, hard"),
+              ("answer/without-rate", "lstm", "forget gate 8, input gate −6, logistic")]  # fmt: skip
+    rows = [["", *(f"T = {T}, h feeds {back}" for T in (100, 200) for back in ("the state", "against it"))]]
+    for point, kind, words in points:
+        cells = []
+        for T in 100, 200:
+            run = latch(point)["runs"][f"{kind}-{T}"]
+            yes, weight = (latch_measure(run, name) for name in ("fresh_accuracy", "recurrent_weight_before"))
+            cells += [f"{(yes[side] >= LATCHED).sum()}/{side.sum()}" for side in (weight > 0, weight < 0)]
+        rows.append([words, *cells])
     return table(*rows)
 
 
 ANSWER = {
-    "gates/hard-1": "the question's: hard gates, biases of input and forget gate 0 and 1, rate 0.001",
-    "gates/sigmoid-1": "logistic gates",
+    "gates/hard-1": "the question's: hard gates, input gate's bias 0, forget gate's 1",
+    "gates/sigmoid-1": "logistic gates, the same biases",
+    "answer/forget-alone": "logistic gates, forget gate 8",
+    "answer/input-alone": "logistic gates, input gate −6",
+    "answer/without-rate": "**logistic gates, input gate −6, forget gate 8**",
+    "answer/fresh": "the same, seeds 200 to 229",
+    "answer/confirmed": "the same, seeds 0 to 29, rate 0.03",
+    "answer/chosen": "the same, rate 0.03, seeds 100 to 129, on which biases were chosen",
     "answer/rate-alone": "logistic gates, rate 0.03",
     "answer/without-input": "logistic gates, rate 0.03, forget gate 8",
     "answer/without-forget": "logistic gates, rate 0.03, input gate −6",
-    "answer/without-rate": "logistic gates, input gate −6, forget gate 8",
-    "answer/confirmed": "**logistic gates, rate 0.03, input gate −6, forget gate 8**",
-    "answer/chosen": "the same, seeds 100 to 129, on which it was chosen",
-    "answer/hard": "hard gates, rate 0.03, input gate −2, forget gate 5",
+    "answer/hard": "hard gates, input gate −2.5, forget gate 5, rate 0.005",
 }
 
 
@@ -958,32 +986,35 @@ def latch_answer():
         for T in 100, 200:
             run = latch(point)["runs"][f"lstm-{T}"]
             longer = np.nanmedian(latch_measure(run, "ten_times_accuracy"))
-            cells += [latched(run), spread(run["measures"]["fresh_accuracy"], ".3f"), f"{longer:.3f}"]
+            cells += [latch_share(run), spread(run["measures"]["fresh_accuracy"], ".3f"), f"{longer:.3f}"]
         rows.append([words, *cells])
     return table(*rows)
 
 
 def latch_gradient():
     runs = latch("figure/shuffled")["runs"]
-    rows = [["T", *(f"{LATCH_NAME[kind]}, {when}" for kind in LATCH_NAME for when in ("before", "after"))]]
+    rows = [["T", *(f"{LATCH_NAME[kind]}, {when}" for kind in LATCH_NAME for when in
+             ("before training", "after, latched", "after, not"))]]  # fmt: skip
     for T in 2, 10, 50, 100, 200:
-        cells = (latch_measure(runs[f"{kind}-{T}"], f"first_input_gradient_{when}")
-                 for kind in LATCH_NAME for when in ("before", "after"))  # fmt: skip
-        rows.append([f"{T}", *(f"{np.nanmedian(values):.1e}" for values in cells)])
+        cells = []
+        for kind in LATCH_NAME:
+            before, after, fresh = (latch_measure(runs[f"{kind}-{T}"], name) for name in (
+                "first_input_gradient_before", "first_input_gradient_after", "fresh_accuracy"))  # fmt: skip
+            for values in before, after[fresh >= LATCHED], after[fresh < LATCHED]:
+                cells.append(f"{np.median(values):.0e}" if len(values) else "–")
+        rows.append([f"{T}", *cells])
     return table(*rows)
 
 
 def latch_longer():
-    runs = latch("figure/shuffled")["runs"].values()
-    rows = [["", "networks that latch, of all lengths", "hold at ten times the length", "median accuracy there"]]
+    runs, lengths = latch("figure/shuffled")["runs"], (10, 20, 50, 100, 200)
+    rows = [["networks that latch at T, and of these at ten times T", *(f"T = {T}" for T in lengths)]]
     for kind, words in LATCH_NAME.items():
-        here = [run for run in runs if run["cell"] == kind]
-        at_T, at_ten = (np.concatenate([latch_measure(run, name) for run in here])
-                        for name in ("fresh_accuracy", "ten_times_accuracy"))  # fmt: skip
-        good = at_T >= LATCHED
-        kept = int((at_ten[good] >= LATCHED).sum())
-        rows.append([words, f"{good.sum()} of {len(good)}", f"{kept} of {good.sum()} ({wilson(kept, int(good.sum()))})",
-                     f"{np.median(at_ten[good]):.3f}"])  # fmt: skip
+        cells = []
+        for T in lengths:
+            at_T, longer = (latch_measure(runs[f"{kind}-{T}"], f"{name}_accuracy") for name in ("fresh", "ten_times"))
+            cells.append(f"{(longer[at_T >= LATCHED] >= LATCHED).sum()} of {(at_T >= LATCHED).sum()}")
+        rows.append([words, *cells])
     return table(*rows)
 
 
