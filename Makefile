@@ -1,8 +1,8 @@
 # make          the headline run of every experiment, and every picture
 # make test     the tests
-# make paper    the tables of 1997, thirty trials of each row (some three hours on one core); make -j2 paper halves that
+# make paper    the tables of 1997, thirty trials of each row (some three to four hours on one core); make -j2 paper halves that
 # make paper-long  their long rows, ten trials (hours to days; resumable)
-# make studies  the runs behind the tables of the README (some six hours on one core); each has a target of its own
+# make studies  the runs behind the tables of the README (some ten hours on one core); each has a target of its own
 # make clean    remove what the above have left, but not results/ and viz/
 
 PYTHON ?= python3

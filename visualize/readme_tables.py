@@ -772,6 +772,7 @@ def paper_grammar():
     rows = [["", "solved", "strings wrong where it takes the grammar", "where it takes the memory",
              "mean size of states"]]  # fmt: skip
     found = {f"row {row}, trials 0 to 29": f"{row}" for row in ("1-1", "1-2", "1-3", "1-4", "1-5")}
+    found["row 1-5, trials 0 to 29: equations, the full gradient"] = "readings/1-5-full"
     found |= {f"row 1-5, trials 100 to 109: {words}": f"readings/{name}" for name, words in GRAMMAR.items()}
     for words, name in found.items():
         results, run = reading(name)
