@@ -323,10 +323,10 @@ def answer():
             )
             axis.bar_label(bars, padding=2)
     axis.set_xticks(range(len(points)), points.values(), fontsize=10)
-    axis.set(ylim=(0, len(results["seeds"]) + 3), ylabel=f"of {len(results['seeds'])}: at least {LATCHED} right")
+    axis.set(ylim=(0, len(results["seeds"]) + 3), ylabel=f"of {len(results['seeds'])} units, how many latch")
     axis.grid(False, axis="x")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle("One LSTM unit latches when it starts with its loop open: input gate nearly shut, forget gate open")
+    figure.suptitle("Forget nothing and take in little at the start, and one LSTM unit latches")
     return figure
 
 

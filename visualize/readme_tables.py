@@ -1028,7 +1028,9 @@ TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-lengt
           "timing-length": timing_length, "timing-generate": timing_generate,
           "paper-tables": paper_tables, "paper-readings": paper_readings, "paper-grammar": paper_grammar,
           "paper-task-2": paper_task_2, "paper-gates": paper_gates,
-          "paper-phases": paper_phases, "paper-first-pair": paper_first_pair}  # fmt: skip
+          "paper-phases": paper_phases, "paper-first-pair": paper_first_pair,
+          "latch-figure": latch_figure, "latch-update": latch_update, "latch-time": latch_time,
+          "latch-gates": latch_gates, "latch-feedback": latch_feedback, "latch-answer": latch_answer, "latch-gradient": latch_gradient, "latch-longer": latch_longer}  # fmt: skip
 
 
 def main(argv=None):
