@@ -229,8 +229,9 @@ def update():
         results = study(f"update/{point}")
         draw_accuracy(axis, results, held_out, spread=True)
         config = results["config"]
+        axis.set_ylim(0.35, 1.12)
         axis.set_title(f"{title}: {config['hidden']} unit{'s' * (config['hidden'] > 1)}, {config['epochs']} epochs")
-    axes[0].set_ylabel("accuracy, mean and standard deviation")
+    axes[0].set_ylabel("accuracy: mean, standard deviation")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(f"The figure of its update: {len(results['seeds'])} networks at each length")
     return figure

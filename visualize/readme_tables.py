@@ -901,8 +901,9 @@ def latch_figure():
 def latch_update():
     found = {task: latch(f"update/{task}")["runs"] for task in ("latch", "bit-relay")}
     kinds = ("srnn", "lstm", "gru")
-    rows = [[f"{task}, T" if task == "latch" else "bit relay, T" if kind is None else LATCH_NAME[kind]
-             for task in found for kind in (None, *kinds)]]  # fmt: skip
+    rows = [
+        [words for task in ("latch", "bit relay") for words in (f"{task}, T", *(LATCH_NAME[kind] for kind in kinds))]
+    ]
     lengths = {task: sorted({run["T"] for run in runs.values()}) for task, runs in found.items()}
     for pair in zip(*lengths.values()):
         cells = []
