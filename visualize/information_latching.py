@@ -264,7 +264,7 @@ def time():
         axis.grid(False, axis="x")
     axes[0].set_ylabel(f"of {len(results['seeds'])} networks, how many latch")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle(f"Who latches (at least {LATCHED} right on fresh sequences), given time?")
+    figure.suptitle(f"Neither time nor a higher rate lets an LSTM latch ({LATCHED} right or more, fresh sequences)")
     return figure
 
 
