@@ -278,7 +278,6 @@ lstm_1997-readings: $(VENV)/installed
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --ranges equations --gradient full --update sequence $(LSTM_OUT)/readings/1-5-equations-full
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --gradient full --update sequence $(LSTM_OUT)/readings/1-5-caption-full
 	$(LSTM) --task 1-5 --ranges equations --gradient full --update sequence $(LSTM_OUT)/readings/1-5-full
-	$(LSTM) --task 1-3 --ranges equations --gradient full --update sequence $(LSTM_OUT)/readings/1-3-full
 	$(LSTM) --task 1-5 --trials 100-109 --steps 16880 --errors end $(LSTM_OUT)/readings/1-5-memory
 	$(LSTM) --task 2a --trials 100-109 --steps 10080 --cell late $(LSTM_OUT)/readings/2a-late
 	$(LSTM) --task 2a --trials 100-109 --steps 10080 --update sequence $(LSTM_OUT)/readings/2a-sequence
