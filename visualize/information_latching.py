@@ -216,7 +216,7 @@ def figure():
     for axis, (title, (results, value)) in zip(axes, panels.items()):
         draw_accuracy(axis, results, value)
         axis.set_title(title)
-    axes[0].set_ylabel("accuracy (a dot: one network)")
+    axes[0].set_ylabel("accuracy (dots: networks, lines: means)")
     figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(f"The question's figure: {says(asker)}")
     return figure
@@ -264,7 +264,9 @@ def time():
         axis.grid(False, axis="x")
     axes[0].set_ylabel(f"of {len(results['seeds'])} networks, how many latch")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle(f"Neither time nor a higher rate lets an LSTM latch ({LATCHED} right or more, fresh sequences)")
+    figure.suptitle(
+        f"With three times the epochs or ten times the rate an LSTM does not latch either ({LATCHED} right or more)"
+    )
     return figure
 
 
@@ -299,10 +301,10 @@ def gates():
     axes[1].set_xticks(range(len(starts)), starts, fontsize=9)
     axes[1].set(ylim=(0, 1.1), ylabel="share that latches at T = 200")
     axes[1].grid(False, axis="x")
-    axes[1].set_title("... if its initial recurrent weight happens to be positive")
+    axes[1].set_title("... at T = 200, if its recurrent weight or its input gate starts right")
     axes[0].legend(loc="upper right", fontsize=9)
     axes[1].legend(loc="upper left", fontsize=9)
-    figure.suptitle("Not forgetting is half of the answer; the other half is the cell's own feedback")
+    figure.suptitle("Not forgetting is not enough: the cell's own feedback must not work against it")
     return figure
 
 
