@@ -56,6 +56,7 @@ of an answer, off by less than 0.04, is a measure here). How it differs from the
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -70,6 +71,7 @@ import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,6 +95,7 @@ TOLERANCE = 0.04  # the paper's: an answer further off is wrong
 CLIP, BETA2 = 1.0, 0.999
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 16  # batches drawn at a time
+BLOCK = 2**15  # values of one variable that backward works on at a time: what caches hold
 WATCHED = ("answer_std", "slope_1", "slope_2", "survival", "slack", "path", "sensitivity_1", "sensitivity_2")
 EVAL_BLOCK = 128  # held-out sequences that pass through the network side by side
 RECORDED = 5
@@ -208,6 +211,9 @@ class Network:
     """S networks on parameters theta (S, P), with every array that their passes write, cut into steps beforehand.
 
     T: steps of the longest sequence; B: sequences side by side; only with backward=True can gradients be had.
+
+    Arrays are (T, S, rows, B) to look at; in memory, the rows of a step come before its seeds. So what a step does to
+    some rows of all seeds, it does to one piece of memory, flat (T, rows S B), and only the products see S matrices.
     """
 
     def __init__(self, cell, theta, T, B, backward=True):
@@ -217,32 +223,52 @@ class Network:
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
+        def zeros_by_step(rows, T=T):
+            return zeros(T, rows, S, B).transpose(0, 2, 1, 3)
+
+        def flat(array):
+            return array.transpose(0, 2, 1, 3).reshape(len(array), -1)
+
+        def matrices(array):
+            return array[:, 0] if S == 1 else array
+
+        def in_turn(array):
+            return itertools.islice(itertools.cycle(array), T)
+
         self.cell, self.p = cell, views(theta, cell.shapes)
         # Halving the gate rows lets one tanh make all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
         self.scale = np.repeat([0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
         self.half = np.array(0.5, theta.dtype)
-        self.W_scaled = zeros(S, R, K)
-        self.v = zeros(T + 1, S, K, B)  # sources [h_{t-1}; x_t; 1]
+        self.W_scaled, self.W_hT = zeros(S, R, K), zeros(S, H, R)
+        self.v = zeros_by_step(K, T + 1)  # sources [h_{t-1}; x_t; 1]
         self.v[:, :, -1] = 1
         self.x, self.h = self.v[:-1, :, H:-1], self.v[1:, :, :H]
-        self.a = zeros(T, S, R, B)  # net inputs, which activations replace
-        self.gates = self.a[:, :, : G * H]
+        self.a = zeros_by_step(R)  # net inputs, which activations replace, and these dz
         row = self.row = {name: self.a[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-        self.c, self.tanh_c, self.ig = zeros(T + 1, S, H, B), zeros(T, S, H, B), zeros(T, S, H, B)
-        i, f, o, g = (row.get(name, self.ig) for name in "ifog")  # without forget gates, f is not looked at
-        self.forward_steps = list(zip(self.v, self.a, self.gates, i, f, o, g, self.ig, self.c, self.c[1:],
-                                      self.tanh_c, self.h))  # fmt: skip
+        self.c, self.ig = zeros_by_step(H, T + 1), zeros(H * S * B)
+        arrays = row | {"gates": self.a[:, :, : G * H], "c_before": self.c[:-1], "c": self.c[1:], "h": self.h}
+        self.flat = {name: flat(array) for name, array in arrays.items()}
+        i, f, o, g = (self.flat.get(name, self.flat["i"]) for name in "ifog")  # no forget gate: f is not looked at
+        rows = flat(self.a), self.flat["gates"], i, f, o, g, self.flat["c_before"], self.flat["c"], self.flat["h"]
+        self.forward_steps = list(zip(matrices(self.v[:-1]), matrices(self.a), *rows))
         if not backward:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
-        self.dz, self.dh = zeros(T, S, R, B), zeros(S, H, B)
-        self.dc, self.dc_from_h, self.dh_dc = zeros(S, 1, H, B), zeros(S, 1, H, B), zeros(T, S, 1, H, B)
-        self.d_gates = self.dz[:, :, : G * H]
-        self.d_row = {name: self.dz[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-        through_c = self.dz.reshape(T, S, G + 1, H, B)[:, :, 1:]  # all but o
-        f = row["f"][:, :, None] if cell.forget_gate else self.dh_dc  # without forget gates, f is not looked at
-        self.backward_steps = list(zip(self.dh_dc, f, self.d_row["o"], through_c, self.dz))
+        n = self.n = max(1, min(T, BLOCK // (H * S * B)))
+        self.dh, self.dW, self.v_transposed = zeros_by_step(H, 1), zeros(T, S, R, K), self.v.transpose(0, 1, 3, 2)
+        self.dh_matrices, self.dh_flat = matrices(self.dh)[0], flat(self.dh)[0]
+        self.dc, self.dc_from_h = zeros(H * S * B), zeros(H * S * B)
+        self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
+        through_c = flat(self.a[:, :, H:]).reshape(T, G, -1)  # all rows but o's
+        steps = in_turn(self.dh_dc), in_turn(self.f), self.flat["o"], through_c, matrices(self.a)
+        self.backward_steps = list(zip(*steps))
+
+
+# shared block
+def product(W):
+    """f(v, out), which puts the products of W (S, n, k) and v into out; one seed's are matrices, without an axis S."""
+    return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
 # --------------------------------------------------------------------------------------------------- forward
@@ -253,10 +279,10 @@ def forward(net, pairs):
     T, p = len(pairs), net.p
     net.x[:T] = pairs
     np.multiply(p.W, net.scale, out=net.W_scaled)
-    W, half, forget_gate = net.W_scaled, net.half, net.cell.forget_gate
-    add, matmul, multiply, tanh = np.add, np.matmul, np.multiply, np.tanh  # their last argument takes the result
-    for v, a, gates, i, f, o, g, ig, c_before, c, tanh_c, h in net.forward_steps[:T]:
-        matmul(W, v, a)
+    W_times, half, ig, forget_gate = product(net.W_scaled), net.half, net.ig, net.cell.forget_gate
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
+    for v, z, a, gates, i, f, o, g, c_before, c, h in net.forward_steps[:T]:
+        W_times(v, z)
         tanh(a, a)
         multiply(gates, half, gates)
         add(gates, half, gates)
@@ -266,9 +292,9 @@ def forward(net, pairs):
             add(c, ig, c)
         else:
             add(c_before, ig, c)
-        tanh(c, tanh_c)
-        multiply(o, tanh_c, h)
-    return answer(net, net.h[T - 1])
+        tanh(c, h)
+        multiply(o, h, h)
+    return answer(net, net.h[T - 1].copy())  # contiguous: so the order of a sum does not depend on S
 
 
 def answer(net, h):
@@ -286,38 +312,55 @@ def squared_error(y, target):
 
 
 def backward(net, T, dz_out):
-    """Gradient of the loss of the T steps just run, from dz_out (S, B) by the answers' net inputs, into net.grad."""
-    p, d, dz, dh, h = net.p, net.d, net.dz[:T], net.dh, net.h[:T]
-    np.matmul(dz_out[:, None], h[-1].transpose(0, 2, 1), out=d.V)
-    np.sum(dz_out[:, None], axis=2, keepdims=True, out=d.b)
-    np.matmul(p.V.transpose(0, 2, 1), dz_out[:, None], out=dh)
-    # For all steps at once, without the recurrence: the derivatives by net inputs, of h for o and of c for the other
-    # rows, put where dz will be; and that of h by c.
-    row, d_row = ({name: a[:T] for name, a in rows.items()} for rows in (net.row, net.d_row))
-    ig, tanh_c, dh_dc = net.ig[:T], net.tanh_c[:T], net.dh_dc[:T, :, 0]
-    np.subtract(1, net.gates[:T], out=net.d_gates[:T])
-    np.multiply(d_row["i"], ig, out=d_row["i"])
-    if net.cell.forget_gate:
-        np.multiply(d_row["f"], row["f"], out=d_row["f"])
-        np.multiply(d_row["f"], net.c[:T], out=d_row["f"])
-    np.multiply(d_row["o"], h, out=d_row["o"])
-    np.multiply(ig, row["g"], out=d_row["g"])
-    np.subtract(row["i"], d_row["g"], out=d_row["g"])
-    np.multiply(h, tanh_c, out=dh_dc)
-    np.subtract(row["o"], dh_dc, out=dh_dc)
-    add, matmul, multiply, forget_gate = np.add, np.matmul, np.multiply, net.cell.forget_gate
-    W_hT = p.W[:, :, : net.cell.hidden].transpose(0, 2, 1)
-    dc, dc_from_h, dh_row = net.dc, net.dc_from_h, dh[:, None]
+    """Gradient of the loss of the T steps just run, from dz_out (S, B) by the answers' net inputs, into net.grad.
+
+    The activations of these steps are gone afterwards: net.a then holds dz.
+    """
+    p, d, dh, dc, dc_from_h, h_last, n = net.p, net.d, net.dh_flat, net.dc, net.dc_from_h, net.h[T - 1].copy(), net.n
+    np.matmul(dz_out[:, None], h_last.transpose(0, 2, 1), out=d.V)
+    dz_out[:, None].sum(axis=2, keepdims=True, out=d.b)
+    np.matmul(p.V.transpose(0, 2, 1), dz_out[:, None], out=net.dh[0])
+    np.copyto(net.W_hT, p.W[:, :, : net.cell.hidden].transpose(0, 2, 1))
+    W_hT_times, dh_matrices, dc_row = product(net.W_hT), net.dh_matrices, dc[None]
+    add, multiply, forget_gate = np.add, np.multiply, net.cell.forget_gate
     dc.fill(0)
-    for dh_dc_t, f, do, through_c, dz_t in net.backward_steps[T - 1 :: -1]:
-        multiply(dh_dc_t, dh_row, dc_from_h)
-        add(dc, dc_from_h, dc)
-        multiply(do, dh, do)
-        multiply(through_c, dc, through_c)
-        if forget_gate:
-            multiply(dc, f, dc)
-        matmul(W_hT, dz_t, dh)
-    np.sum(np.matmul(dz, net.v[:T].transpose(0, 1, 3, 2)), axis=0, out=d.W)
+    for first in range((T - 1) // n * n, -1, -n):
+        block = slice(first, min(first + n, T))
+        derivatives(net, block)
+        for dh_dc, f, do, through_c, dz_matrices in net.backward_steps[block][::-1]:
+            multiply(dh_dc, dh, dc_from_h)
+            add(dc, dc_from_h, dc)
+            multiply(do, dh, do)
+            multiply(through_c, dc_row, through_c)
+            if forget_gate:
+                multiply(dc, f, dc)
+            W_hT_times(dz_matrices, dh_matrices)
+        np.matmul(net.a[block], net.v_transposed[block], out=net.dW[block])
+    net.dW[:T].sum(axis=0, out=d.W)
+
+
+def derivatives(net, block):
+    """What backpropagation can know of a block of steps before the recurrence: derivatives that do not depend on it.
+
+    Those by net inputs, of h for o and of c for the other rows, in place of the activations; of h by c; of c by c_{t-1}.
+    """
+    i, o, g, gates, c, h = (net.flat[name][block] for name in ("i", "o", "g", "gates", "c", "h"))
+    part, dh_dc = net.part[: len(c)], net.dh_dc[: len(c)]
+    np.tanh(c, out=part)
+    np.multiply(h, part, out=part)
+    np.subtract(o, part, out=dh_dc)
+    np.multiply(i, g, out=part)
+    np.multiply(part, g, out=g)
+    np.subtract(i, g, out=g)
+    if net.cell.forget_gate:
+        f = net.flat["f"][block]
+        np.copyto(net.f[: len(f)], f)
+    np.subtract(1, gates, out=gates)
+    np.multiply(i, part, out=i)
+    np.multiply(o, h, out=o)
+    if net.cell.forget_gate:
+        np.multiply(f, net.f[: len(f)], out=f)
+        np.multiply(f, net.flat["c_before"][block], out=f)
 
 
 # ------------------------------------------------------------------------------------------------------ Adam
@@ -425,7 +468,7 @@ def path_and_sensitivity(net, pairs):
     """
     T, H = len(pairs), net.cell.hidden
     y = forward(net, pairs)
-    slack = 1 - np.square(net.tanh_c[T - 1])  # (S, H, n)
+    slack = 1 - np.square(np.tanh(net.c[T].copy()))  # (S, H, n)
     kept = np.ones_like(slack)
     marker = pairs[:, :, 1] == 1
     if net.cell.forget_gate:
@@ -434,7 +477,7 @@ def path_and_sensitivity(net, pairs):
         kept = np.where(behind_first[:, :, None], net.row["f"][:T], 1).prod(axis=0)
     backward(net, T, y * (1 - y))
     first, second = marker.argmax(axis=0), T - 1 - marker[::-1].argmax(axis=0)
-    dz = np.take_along_axis(net.dz, np.stack([first, second])[:, :, None], axis=0)  # (2, S, R, n)
+    dz = np.take_along_axis(net.a, np.stack([first, second])[:, :, None], axis=0)  # (2, S, R, n)
     by_x = np.abs(net.p.W[None, :, None, :, H] @ dz)[:, :, 0]  # (2, S, n)
     return (kept.mean(axis=2).max(axis=1), slack.mean(axis=(1, 2)), (kept * slack).mean(axis=2).max(axis=1),
             *by_x.mean(axis=2))  # fmt: skip
@@ -488,10 +531,10 @@ def observe(net, blocks):
         second = T - 1 - (pairs[::-1, :, 1] == 1).argmax(axis=0)  # (S, n)
         at = (second + steps[:, None, None])[:, :, None]  # (steps, S, 1, n)
         early.append(answer(net, np.take_along_axis(net.h, at, axis=0)))
-        written = np.take_along_axis(net.ig, second[None, :, None], axis=0)
+        i, g = (np.take_along_axis(net.row[name], second[None, :, None], axis=0) for name in "ig")
         states = np.take_along_axis(net.c, at + 1, axis=0)  # c[t + 1] is c of step t
         ends = net.c[T - 1][None], net.c[T][None], net.h[T - 1][None]
-        held.append(np.concatenate([states, written, *ends]))
+        held.append(np.concatenate([states, i * g, *ends]))
         gates.append(gate_sums(net, pairs))
     answers, held, early = (np.concatenate(parts, axis=-1) for parts in (answers, held, early))
     states, written, end_of_lag, last, output = held[: len(steps)], *held[len(steps) :]
@@ -550,11 +593,12 @@ def update(net, state, pairs, targets, options, running):
     """One training step on pairs (T, S, 2, B), targets (S, B); a seed of non-finite loss or gradient stops running."""
     before = running.copy()
     loss, dz_out = squared_error(forward(net, pairs), targets)
-    loss = loss.mean(axis=1)
+    loss = loss.sum(axis=1) / loss.shape[1]
     backward(net, len(pairs), dz_out / options.batch)
     norm = clip_by_norm(net.grad, CLIP)
     running &= np.isfinite(loss) & np.isfinite(norm)
-    net.grad[~running] = 0
+    if not running.all():
+        net.grad[~running] = 0
     state.loss_sum += loss
     adam(state, net.grad, learning_rate(options, state.step), BETA2, running)
     for s in np.flatnonzero(before & ~running):

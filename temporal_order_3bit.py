@@ -67,6 +67,7 @@ import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -89,6 +90,7 @@ QUICK = {"steps": 150, "eval_n": 128, "out": f"results/quick/{EXPERIMENT}"}
 CLIP = 1.0
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 32  # batches drawn at a time
+BLOCK = 2**15  # values of one variable that backward works on at a time: what caches hold
 EVAL_BLOCK = 128  # held-out sequences that pass through the network side by side
 
 # ------------------------------------------------------------------------------------------------------ data
@@ -200,6 +202,9 @@ class Network:
     """S networks on parameters theta (S, P), with every array that their passes write, cut into steps beforehand.
 
     T: steps of the longest sequence; B: sequences side by side; only with backward=True can gradients be had.
+
+    Arrays are (T, S, rows, B) to look at; in memory, the rows of a step come before its seeds. So what a step does to
+    some rows of all seeds, it does to one piece of memory, flat (T, rows S B), and only the products see S matrices.
     """
 
     def __init__(self, cell, theta, T, B, backward=True):
@@ -209,6 +214,18 @@ class Network:
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
+        def zeros_by_step(rows, T=T):
+            return zeros(T, rows, S, B).transpose(0, 2, 1, 3)
+
+        def flat(array):
+            return array.transpose(0, 2, 1, 3).reshape(len(array), -1)
+
+        def matrices(array):
+            return array[:, 0] if S == 1 else array
+
+        def in_turn(array):
+            return itertools.islice(itertools.cycle(array), T)
+
         self.cell, self.p = cell, views(theta, cell.shapes)
         # The cells of a block have equal gate rows: W_full = tie W. Halving the gate rows lets one tanh make all
         # activations: sigma(z) = (1 + tanh(z / 2)) / 2.
@@ -217,36 +234,46 @@ class Network:
         self.tie = (parameter_row[:, None] == np.arange(cell.shapes["W"][0])).astype(theta.dtype)
         self.scale = np.repeat([0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
         self.half = np.array(0.5, theta.dtype)
-        self.W_full, self.W_scaled = zeros(S, R, K), zeros(S, R, K)
+        self.W_full, self.W_scaled, self.W_hT = zeros(S, R, K), zeros(S, R, K), zeros(S, H, R)
 
-        self.v = zeros(T + 1, S, K, B)  # sources [h_{t-1}; x_t; 1]
+        self.v = zeros_by_step(K, T + 1)  # sources [h_{t-1}; x_t; 1]
         self.v[:, :, -1] = 1
         self.x, self.h = self.v[:-1, :, H:-1], self.v[1:, :, :H]
-        self.a = zeros(T, S, R, B)  # net inputs, which activations replace
+        self.symbols, self.one_hot = np.zeros((T, S, B), np.uint8), np.zeros((T, D, S, B), bool)
+        self.a = zeros_by_step(R)  # net inputs, which activations replace, and these dz
         self.gates = self.a[:, :, : G * H]
         row = self.row = {name: self.a[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        products = matrices(self.v[:-1]), matrices(self.a)
         if cell.kind == "rnn":
-            self.forward_steps = list(zip(self.v, self.a, self.h))
+            self.forward_steps = list(zip(*products, flat(self.a), flat(self.h)))
         else:
-            self.c, self.tanh_c, self.ig = zeros(T + 1, S, H, B), zeros(T, S, H, B), zeros(T, S, H, B)
-            i, f, o, g = (row.get(name, self.ig) for name in "ifog")  # without forget gates, f is not looked at
-            cells = i, f, o, g, self.ig, self.c, self.c[1:], self.tanh_c, self.h
-            self.forward_steps = list(zip(self.v, self.a, self.gates, *cells))
+            self.c, self.ig = zeros_by_step(H, T + 1), zeros(H * S * B)
+            arrays = row | {"gates": self.gates, "c_before": self.c[:-1], "c": self.c[1:], "h": self.h}
+            self.flat = {name: flat(array) for name, array in arrays.items()}
+            i, f, o, g = (self.flat.get(name, self.flat["i"]) for name in "ifog")  # no forget gate: f is not looked at
+            rows = flat(self.a), self.flat["gates"], i, f, o, g, self.flat["c_before"], self.flat["c"], self.flat["h"]
+            self.forward_steps = list(zip(*products, *rows))
         if not backward:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
-        self.dz, self.dh = zeros(T, S, R, B), zeros(S, H, B)
-        self.d_gates = self.dz[:, :, : G * H]
-        self.d_row = {name: self.dz[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        self.dh, self.dW_full, self.v_transposed = zeros_by_step(H, 1), zeros(T, S, R, K), self.v.transpose(0, 1, 3, 2)
+        self.dh_matrices, self.dh_flat = matrices(self.dh)[0], flat(self.dh)[0]
+        n = self.n = max(1, min(T, BLOCK // (H * S * B)))
         if cell.kind == "rnn":
-            self.backward_steps = list(self.dz)
+            steps = [flat(self.a)]
         else:
-            self.dc, self.dc_from_h, self.dh_dc = zeros(S, 1, H, B), zeros(S, 1, H, B), zeros(T, S, 1, H, B)
-            by_gate = self.dz.reshape(T, S, G + 1, H, B)  # all but o act through c
-            through_c = zip(by_gate[:, :, :2], by_gate[:, :, 3:]) if cell.forget_gate else zip(by_gate[:, :, ::2])
-            f = row["f"][:, :, None] if cell.forget_gate else self.dh_dc
-            self.backward_steps = list(zip(self.dh_dc, f, self.d_row["o"], through_c, self.dz))
+            self.dc, self.dc_from_h = zeros(H * S * B), zeros(H * S * B)
+            self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
+            through_c = zip(*(self.flat[name] for name in row if name != "o"))
+            steps = [in_turn(self.dh_dc), in_turn(self.f), self.flat["o"], through_c]
+        self.backward_steps = list(zip(*steps, matrices(self.a)))
+
+
+# shared block
+def product(W):
+    """f(v, out), which puts the products of W (S, n, k) and v into out; one seed's are matrices, without an axis S."""
+    return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
 # --------------------------------------------------------------------------------------------------- forward
@@ -255,18 +282,21 @@ class Network:
 def forward(net, symbols):
     """Run the networks over symbols (T, S, B) from a zero state; returns the logits after the last step, (S, O, B)."""
     T, p = len(symbols), net.p
-    np.equal(symbols[:, :, None], ALPHABET[:, None], out=net.x[:T])
+    np.copyto(net.symbols[:T], symbols)
+    np.equal(net.symbols[:T, None], ALPHABET[:, None, None], out=net.one_hot[:T])
+    np.copyto(net.x[:T], net.one_hot[:T].transpose(0, 2, 1, 3))
     np.matmul(net.tie, p.W, out=net.W_full)
     np.multiply(net.W_full, net.scale, out=net.W_scaled)
-    W, half, forget_gate = net.W_scaled, net.half, net.cell.forget_gate
-    add, matmul, multiply, tanh = np.add, np.matmul, np.multiply, np.tanh  # their last argument takes the result
+    W_times, half = product(net.W_scaled), net.half
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
     if net.cell.kind == "rnn":
-        for v, a, h in net.forward_steps[:T]:
-            matmul(W, v, a)
+        for v, z, a, h in net.forward_steps[:T]:
+            W_times(v, z)
             tanh(a, h)
     else:
-        for v, a, gates, i, f, o, g, ig, c_before, c, tanh_c, h in net.forward_steps[:T]:
-            matmul(W, v, a)
+        ig, forget_gate = net.ig, net.cell.forget_gate
+        for v, z, a, gates, i, f, o, g, c_before, c, h in net.forward_steps[:T]:
+            W_times(v, z)
             tanh(a, a)
             multiply(gates, half, gates)
             add(gates, half, gates)
@@ -276,9 +306,9 @@ def forward(net, symbols):
                 add(c, ig, c)
             else:
                 add(c_before, ig, c)
-            tanh(c, tanh_c)
-            multiply(o, tanh_c, h)
-    return p.V @ net.h[T - 1] + p.b
+            tanh(c, h)
+            multiply(o, h, h)
+    return p.V @ net.h[T - 1].copy() + p.b  # contiguous: so the order of a sum does not depend on S
 
 
 def softmax(logits):
@@ -300,47 +330,70 @@ def cross_entropy(logits, labels):
 
 
 def backward(net, T, d_logits):
-    """Gradient of the loss of the T steps just run, from d_logits (S, O, B), into net.grad (S, P)."""
-    p, d, dz, dh, h = net.p, net.d, net.dz[:T], net.dh, net.h[:T]
-    np.matmul(d_logits, h[-1].transpose(0, 2, 1), out=d.V)
-    np.sum(d_logits, axis=2, keepdims=True, out=d.b)
-    np.matmul(p.V.transpose(0, 2, 1), d_logits, out=dh)
-    W_hT = net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1)
-    add, matmul, multiply, forget_gate = np.add, np.matmul, np.multiply, net.cell.forget_gate
-    if net.cell.kind == "rnn":
-        np.multiply(h, h, out=dz)
-        np.subtract(1, dz, out=dz)
-        for dz_t in net.backward_steps[T - 1 :: -1]:
-            multiply(dz_t, dh, dz_t)
-            matmul(W_hT, dz_t, dh)
-    else:
-        # For all steps at once: the derivatives of c (of h, for o) by each row's net input, where dz will be, and of h
-        # by c.
-        row, d_row = ({name: a[:T] for name, a in rows.items()} for rows in (net.row, net.d_row))
-        ig, tanh_c, dh_dc = net.ig[:T], net.tanh_c[:T], net.dh_dc[:T, :, 0]
-        np.subtract(1, net.gates[:T], out=net.d_gates[:T])
-        np.multiply(d_row["i"], ig, out=d_row["i"])
-        if forget_gate:
-            np.multiply(d_row["f"], row["f"], out=d_row["f"])
-            np.multiply(d_row["f"], net.c[:T], out=d_row["f"])
-        np.multiply(d_row["o"], h, out=d_row["o"])
-        np.multiply(ig, row["g"], out=d_row["g"])
-        np.subtract(row["i"], d_row["g"], out=d_row["g"])
-        np.multiply(h, tanh_c, out=dh_dc)
-        np.subtract(row["o"], dh_dc, out=dh_dc)
-        dc, dc_from_h, dh_row = net.dc, net.dc_from_h, dh[:, None]
+    """Gradient of the loss of the T steps just run, from d_logits (S, O, B), into net.grad (S, P).
+
+    The activations of these steps are gone afterwards: net.a then holds dz.
+    """
+    p, d, a, dh, h_last, n = net.p, net.d, net.a, net.dh_flat, net.h[T - 1].copy(), net.n
+    np.matmul(d_logits, h_last.transpose(0, 2, 1), out=d.V)
+    d_logits.sum(axis=2, keepdims=True, out=d.b)
+    np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh[0])
+    np.copyto(net.W_hT, net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1))
+    W_hT_times, dh_matrices = product(net.W_hT), net.dh_matrices
+    add, multiply, forget_gate = np.add, np.multiply, net.cell.forget_gate
+    if net.cell.gates:
+        dc, dc_from_h = net.dc, net.dc_from_h
         dc.fill(0)
-        for dh_dc_t, f, do, through_c, dz_t in net.backward_steps[T - 1 :: -1]:
-            multiply(dh_dc_t, dh_row, dc_from_h)
-            add(dc, dc_from_h, dc)
-            multiply(do, dh, do)
-            for d_rows in through_c:
-                multiply(d_rows, dc, d_rows)
-            if forget_gate:
-                multiply(dc, f, dc)
-            matmul(W_hT, dz_t, dh)
-    dW_full = np.matmul(dz, net.v[:T].transpose(0, 1, 3, 2)).sum(axis=0)
-    np.matmul(net.tie.T, dW_full, out=d.W)
+    for first in range((T - 1) // n * n, -1, -n):
+        block = slice(first, min(first + n, T))
+        derivatives(net, block)
+        steps = net.backward_steps[block][::-1]
+        if net.cell.kind == "rnn":
+            for dz, dz_matrices in steps:
+                multiply(dz, dh, dz)
+                W_hT_times(dz_matrices, dh_matrices)
+        else:
+            for dh_dc, f, do, through_c, dz_matrices in steps:
+                multiply(dh_dc, dh, dc_from_h)
+                add(dc, dc_from_h, dc)
+                multiply(do, dh, do)
+                for d_row in through_c:
+                    multiply(d_row, dc, d_row)
+                if forget_gate:
+                    multiply(dc, f, dc)
+                W_hT_times(dz_matrices, dh_matrices)
+        np.matmul(a[block], net.v_transposed[block], out=net.dW_full[block])
+    np.matmul(net.tie.T, net.dW_full[:T].sum(axis=0), out=d.W)
+
+
+def derivatives(net, block):
+    """What backpropagation can know of a block of steps before the recurrence: derivatives that do not depend on it.
+
+    Those by net inputs, of h for o and the rows of an RNN and of c for the other rows, in place of the activations; of
+    h by c.
+    """
+    if net.cell.kind == "rnn":
+        h, a = net.h[block], net.a[block]
+        np.multiply(h, h, out=a)
+        np.subtract(1, a, out=a)
+        return
+    i, o, g, gates, c, h = (net.flat[name][block] for name in ("i", "o", "g", "gates", "c", "h"))
+    part, dh_dc = net.part[: len(c)], net.dh_dc[: len(c)]
+    np.tanh(c, out=part)
+    np.multiply(h, part, out=part)
+    np.subtract(o, part, out=dh_dc)
+    np.multiply(i, g, out=part)
+    np.multiply(part, g, out=g)
+    np.subtract(i, g, out=g)
+    if net.cell.forget_gate:
+        f = net.flat["f"][block]
+        np.copyto(net.f[: len(f)], f)
+    np.subtract(1, gates, out=gates)
+    np.multiply(i, part, out=i)
+    np.multiply(o, h, out=o)
+    if net.cell.forget_gate:
+        np.multiply(f, net.f[: len(f)], out=f)
+        np.multiply(f, net.flat["c_before"][block], out=f)
 
 
 # ------------------------------------------------------------------------------------------------------ Adam
@@ -474,13 +527,13 @@ def measure(net, blocks):
     for symbols, _ in blocks:
         T = len(symbols)
         forward(net, symbols)
-        output = net.row["o"][:T].max(axis=2)
+        output, written = net.row["o"][:T].max(axis=2), net.row["i"][:T] * net.row["g"][:T]
         part = {"output_gate_at_end": output[-1].mean(axis=1), "output_gate_before": output[:-1].mean(axis=(0, 2))}
         marker, distractor = (symbols >= X) & (symbols < START), symbols < X
         seen = marker.cumsum(axis=0)
         places = {"at_markers": marker, "at_distractors": distractor}
         places |= {place: distractor & (seen == n) for n, place in enumerate(("before", "between", "after"))}
-        for name, value in ("gate", net.row["i"][:T].max(axis=2)), ("write", np.abs(net.ig[:T]).sum(axis=2)):
+        for name, value in ("gate", net.row["i"][:T].max(axis=2)), ("write", np.abs(written).sum(axis=2)):
             part[f"{name}_at_end"] = value[-1].mean(axis=1)
             for place, here in places.items():
                 part[f"{name}_{place}"] = (value * here).sum(axis=(0, 2)) / here.sum(axis=(0, 2))
@@ -516,15 +569,17 @@ def learning_rate(options, step):
 def update(net, state, symbols, labels, options, alive):
     """One training step on symbols (T, S, B), labels (S, B); a seed of non-finite loss or gradient leaves alive."""
     loss, d_logits = cross_entropy(forward(net, symbols), labels)
-    loss = loss.mean(axis=1)
+    loss = loss.sum(axis=1) / loss.shape[1]
     backward(net, len(symbols), d_logits / labels.shape[1])
     norm = clip_by_norm(net.grad, CLIP)
     alive &= np.isfinite(loss) & np.isfinite(norm)
-    net.grad[~alive] = 0
+    if not alive.all():
+        net.grad[~alive] = 0
     state.loss_sum += loss
     adam(state, net.grad, learning_rate(options, state.step), options.beta2, alive)
-    for s in np.flatnonzero(~alive):
-        state.diverged_at[s] = state.diverged_at[s] or state.step
+    if not alive.all():
+        for s in np.flatnonzero(~alive):
+            state.diverged_at[s] = state.diverged_at[s] or state.step
 
 
 def initial_state(cell, options):

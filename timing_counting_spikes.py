@@ -54,6 +54,7 @@ linear output unit instead of a logistic one; shorter sequences. How it differs 
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -68,6 +69,7 @@ import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -223,6 +225,9 @@ class Network:
     made of dz of step t + 1. The peepholes of i and f are H more columns, diagonal ones: c_{t-1} is part of the source
     of step t. What a network this small costs is memory traffic, so activations are replaced by their dz in place, and
     tanh(c) and i g are made again in backward, not kept.
+
+    Arrays are (T, S, rows, B) to look at; in memory, the rows of a step come before its seeds. So what a step does to
+    some rows of all seeds, it does to one piece of memory, flat (T, rows S B), and only the products see S matrices.
     """
 
     def __init__(self, cell, theta, T, B, backward=True):
@@ -232,40 +237,61 @@ class Network:
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
+        def zeros_by_step(rows, T=T):
+            return zeros(T, rows, S, B).transpose(0, 2, 1, 3)
+
+        def flat(array):
+            return array.transpose(0, 2, 1, 3).reshape(len(array), -1)
+
+        def matrices(array):
+            return array[:, 0] if S == 1 else array
+
+        def in_turn(array):
+            return itertools.islice(itertools.cycle(array), T)
+
         self.cell, self.theta, self.p = cell, theta, views(theta, cell.shapes)
         # Halving the gate rows lets one tanh make all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
         self.scale = np.repeat([0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
         self.half = np.array(0.5, theta.dtype)
         N = K + H if cell.peephole else K  # columns of the product, rows of its source
-        self.W_scaled, self.peep_o = zeros(S, R + 1, N), zeros(S, H, 1)
-        self.v = zeros(T + 1, S, K + H, B)  # [h_{t-1}; x_t; 1; c_{t-1}]
+        self.W_scaled, self.peep_o = zeros(S, R + 1, N), zeros(H, S, B)
+        self.v = zeros_by_step(K + H, T + 1)  # [h_{t-1}; x_t; 1; c_{t-1}]
         self.v[:, :, K - 1] = 1
         self.x, self.h, self.c = self.v[:-1, :, H : K - 1], self.v[1:, :, :H], self.v[:, :, K:]
-        self.a = zeros(T + 1, S, R + 1, B)  # net inputs, then activations, then dz; the last row: y of the step before
+        self.a = zeros_by_step(R + 1, T + 1)  # net inputs, then activations, then dz; the last row: y of the step before
         self.y = self.a[1:, :, R]
         row = self.row = {name: self.a[:-1, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-        self.work = [zeros(S, H, B) for _ in range(2)]
-        o, i, f, g = (row.get(name, row["o"]) for name in "oifg")  # without forget gates, f is not looked at
+        self.work = [zeros(H * S * B) for _ in range(2)]
         with_c = H if cell.peephole else 0  # o comes later where it waits for c
-        rows, gates = self.a[:-1, :, with_c:R], self.a[:-1, :, with_c : R - H]
+        now = {"rows": self.a[:-1, :, with_c:R], "gates": self.a[:-1, :, with_c : R - H]}
+        arrays = row | now | {"c_before": self.c[:-1], "c": self.c[1:], "h": self.h}
+        self.flat = {name: flat(array) for name, array in arrays.items()}
+        rows = (self.flat.get(name, self.flat["o"]) for name in ("rows", "gates", *"oifg", "c_before", "c", "h"))
         sources = self.v[:, :, :N]
-        self.forward_steps = list(zip(sources, self.a, rows, gates, o, i, f, g, self.c, self.c[1:], self.h))
-        self.last = sources[-1], self.a[-1, :, R:]
+        self.forward_steps = list(zip(matrices(sources[:-1]), matrices(self.a[:-1]), *rows))
+        self.last = sources[-1], self.a[-1, :, R:]  # of the product that makes the last y
         if not backward:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
         self.U = zeros(S, H + N - K, R + 1)  # to dh, and by peepholes of i and f to dc, from dz and dy
-        self.from_U = zeros(S, H + N - K, B)
-        self.dc, self.dc_from_h = zeros(S, H, B), zeros(S, H, B)
-        n = max(1, BLOCK // (S * H * B))
-        self.part, self.dh_dc, self.f = zeros(n, S, H, B), zeros(n, S, H, B), zeros(n, S, H, B)
+        self.from_U = zeros_by_step(H + N - K, 1)
+        self.dc, self.dc_from_h = zeros(H * S * B), zeros(H * S * B)
+        n = max(1, min(T, BLOCK // (S * H * B)))
+        self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
         self.d_rows, self.d_peep_o = zeros(T + 1, S, R + 1, N), zeros(T, S, H, H)
         self.v_transposed = sources.transpose(0, 1, 3, 2)
-        through_c = self.a[:-1, :, H:R].reshape(T, S, G, H, B)  # all rows but o's
-        in_block = np.arange(T) % n
-        self.backward_steps = list(zip([self.dh_dc[k] for k in in_block], [self.f[k] for k in in_block], o, through_c,
-                                       self.a[1:]))  # fmt: skip
+        through_c = flat(self.a[:-1, :, H:R]).reshape(T, G, -1)  # all rows but o's
+        steps = in_turn(self.dh_dc), in_turn(self.f), self.flat["o"], through_c, matrices(self.a[1:])
+        self.backward_steps = list(zip(*steps))
+        self.from_U_matrices, self.dh, self.dc_from_peep = (
+            matrices(self.from_U)[0], flat(self.from_U[:, :, :H])[0], flat(self.from_U[:, :, H:])[0])  # fmt: skip
+
+
+# shared block
+def product(W):
+    """f(v, out), which puts the products of W (S, n, k) and v into out; one seed's are matrices, without an axis S."""
+    return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
 # --------------------------------------------------------------------------------------------------- forward
@@ -281,13 +307,12 @@ def forward(net, x):
         diagonal = np.arange(H)
         for k, _ in enumerate(cell.gates[1:], start=1):
             W[:, k * H + diagonal, K + diagonal] = net.half * p.peep[:, k]
-        np.multiply(p.peep[:, 0, :, None], net.half, out=net.peep_o)
+        np.multiply(p.peep[:, 0].T[:, :, None], net.half, out=net.peep_o)
     net.x[...] = x
-    half, peep_o, (ig, po), peephole, forget_gate = net.half, net.peep_o, net.work, cell.peephole, cell.forget_gate
-    tanh_c = ig
-    add, matmul, multiply, tanh = np.add, np.matmul, np.multiply, np.tanh  # their last argument takes the result
-    for v, a, rows, gates, o, i, f, g, c_before, c, h in net.forward_steps:
-        matmul(W, v, a)
+    W_times, half, peep_o, (ig, po) = product(W), net.half, net.peep_o.reshape(-1), net.work
+    add, multiply, tanh, peephole, forget_gate = np.add, np.multiply, np.tanh, cell.peephole, cell.forget_gate
+    for v, z, rows, gates, o, i, f, g, c_before, c, h in net.forward_steps:  # the last argument takes the result
+        W_times(v, z)
         tanh(rows, rows)
         multiply(gates, half, gates)
         add(gates, half, gates)
@@ -303,9 +328,10 @@ def forward(net, x):
             tanh(o, o)
             multiply(o, half, o)
             add(o, half, o)
-        tanh(c, tanh_c)
-        multiply(o, tanh_c, h)
-    matmul(W[:, R:], *net.last)
+        tanh(c, h)
+        multiply(o, h, h)
+    v, z = net.last
+    np.matmul(W[:, R:], v.copy(), z)  # contiguous: so the order of a sum does not depend on S
     return net.y
 
 
@@ -331,15 +357,15 @@ def backward(net, dy):
     if cell.peephole:
         for k in range(1, len(cell.gates)):
             net.U[:, H + diagonal, k * H + diagonal] = p.peep[:, k]
-    add, matmul, multiply, peephole, forget_gate = np.add, np.matmul, np.multiply, cell.peephole, cell.forget_gate
-    U, from_U, dh, dc_from_peep, dc_row = net.U, net.from_U, net.from_U[:, :H], net.from_U[:, H:], dc[:, None]
+    U_times, from_U, dh, dc_from_peep, dc_row = product(net.U), net.from_U_matrices, net.dh, net.dc_from_peep, dc[None]
+    add, multiply, peephole, forget_gate = np.add, np.multiply, cell.peephole, cell.forget_gate
     np.matmul(a[T], net.v_transposed[T], out=net.d_rows[T])
     dc.fill(0)
     for first in range((T - 1) // n * n, -1, -n):
         block = slice(first, min(first + n, T))
         derivatives(net, block)
         for dh_dc, f, do, through_c, dz_after in net.backward_steps[block][::-1]:
-            matmul(U, dz_after, from_U)
+            U_times(dz_after, from_U)
             if peephole:
                 add(dc, dc_from_peep, dc)
             multiply(dh_dc, dh, dc_from_h)
@@ -365,17 +391,17 @@ def derivatives(net, block):
     Those by net inputs, of h for o and of c for the other rows, in place of the activations; of h by c; of c by
     c_{t-1}, peepholes aside.
     """
-    cell, n = net.cell, block.stop - block.start
-    o, i, g = (net.row[name][block] for name in "oig")
-    h, c_before, c = net.h[block], net.c[block], net.c[1:][block]
-    part, dh_dc = net.part[:n], net.dh_dc[:n]
+    cell = net.cell
+    i, o, g, c_before, c, h = (net.flat[name][block] for name in ("i", "o", "g", "c_before", "c", "h"))
+    part, dh_dc = net.part[: len(c)], net.dh_dc[: len(c)]
     np.tanh(c, out=part)
     np.multiply(h, part, out=part)
     np.subtract(o, part, out=dh_dc)
     np.subtract(1, o, out=o)
     np.multiply(o, h, out=o)
     if cell.peephole:
-        np.multiply(net.p.peep[:, 0, :, None], o, out=part)
+        np.multiply(net.peep_o.reshape(-1), o, out=part)
+        np.add(part, part, out=part)
         np.add(dh_dc, part, out=dh_dc)
     np.multiply(i, g, out=part)
     np.multiply(part, g, out=g)
@@ -383,8 +409,8 @@ def derivatives(net, block):
     np.subtract(1, i, out=i)
     np.multiply(i, part, out=i)
     if cell.forget_gate:
-        f = net.row["f"][block]
-        np.copyto(net.f[:n], f)
+        f = net.flat["f"][block]
+        np.copyto(net.f[: len(c)], f)
         np.multiply(f, c_before, out=part)
         np.subtract(1, f, out=f)
         np.multiply(f, part, out=f)
@@ -602,7 +628,7 @@ def measure_distances(net, blocks, options):
     seen = {name: [] for name in ("off", "gap", "before", "at_second", "left")}
     moves = []
     for x, y in blocks:
-        output, c, (second, target) = forward(net, x), net.c[1:], spike_steps(x, y)
+        output, c, (second, target) = forward(net, x), net.c[1:].copy(), spike_steps(x, y)
         behind = np.arange(len(x))[:, None, None] > second
         seen["off"].append(np.where(behind, output, -np.inf).argmax(axis=0) - target)
         seen["gap"].append(target - second)
@@ -701,7 +727,8 @@ def update(net, state, x, y, options, alive):
     backward(net, dy / dy.shape[2])
     norm = clip_by_norm(net.grad, options.clip)
     alive &= np.isfinite(mse) & np.isfinite(norm)
-    net.grad[~alive] = 0
+    if not alive.all():
+        net.grad[~alive] = 0
     state.loss_sum += mse
     adam(state, net.grad, learning_rate(options, state.step), BETA2, alive)
     for s in np.flatnonzero(before & ~alive):
