@@ -95,7 +95,7 @@ TOLERANCE = 0.04  # the paper's: an answer further off is wrong
 CLIP, BETA2 = 1.0, 0.999
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 16  # batches drawn at a time
-BLOCK = 2**15  # values of one variable that backward works on at a time: what caches hold
+BLOCK = 2**16  # values of one variable that backward works on at a time: what caches hold
 WATCHED = ("answer_std", "slope_1", "slope_2", "survival", "slack", "path", "sensitivity_1", "sensitivity_2")
 EVAL_BLOCK = 128  # held-out sequences that pass through the network side by side
 RECORDED = 5
@@ -256,13 +256,15 @@ class Network:
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
         n = self.n = max(1, min(T, BLOCK // (H * S * B)))
-        self.dh, self.dW, self.v_transposed = zeros_by_step(H, 1), zeros(T, S, R, K), self.v.transpose(0, 1, 3, 2)
-        self.dh_matrices, self.dh_flat = matrices(self.dh)[0], flat(self.dh)[0]
-        self.dc, self.dc_from_h = zeros(H * S * B), zeros(H * S * B)
+        self.dW, self.v_transposed = zeros(T, S, R, K), self.v.transpose(0, 1, 3, 2)
+        # What each row of a acts on: the loss's derivative by h for o; by c for the others, in copies.
+        self.acts_on = zeros_by_step(R, 1)
+        self.dh, self.acts_on_flat = self.acts_on[:, :, :H], flat(self.acts_on)[0]
+        self.dh_matrices, (self.dh_flat, self.dc, *_) = matrices(self.dh)[0], self.acts_on_flat.reshape(G + 1, -1)
+        self.dc_copies = self.acts_on_flat.reshape(G + 1, -1)[2:]
+        self.dc_from_h = zeros(H * S * B)
         self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
-        through_c = flat(self.a[:, :, H:]).reshape(T, G, -1)  # all rows but o's
-        steps = in_turn(self.dh_dc), in_turn(self.f), self.flat["o"], through_c, matrices(self.a)
-        self.backward_steps = list(zip(*steps))
+        self.backward_steps = list(zip(flat(self.a), matrices(self.a), in_turn(self.dh_dc), in_turn(self.f)))
 
 
 # shared block
@@ -316,22 +318,23 @@ def backward(net, T, dz_out):
 
     The activations of these steps are gone afterwards: net.a then holds dz.
     """
-    p, d, dh, dc, dc_from_h, h_last, n = net.p, net.d, net.dh_flat, net.dc, net.dc_from_h, net.h[T - 1].copy(), net.n
+    p, d, n, h_last = net.p, net.d, net.n, net.h[T - 1].copy()
     np.matmul(dz_out[:, None], h_last.transpose(0, 2, 1), out=d.V)
     dz_out[:, None].sum(axis=2, keepdims=True, out=d.b)
     np.matmul(p.V.transpose(0, 2, 1), dz_out[:, None], out=net.dh[0])
     np.copyto(net.W_hT, p.W[:, :, : net.cell.hidden].transpose(0, 2, 1))
-    W_hT_times, dh_matrices, dc_row = product(net.W_hT), net.dh_matrices, dc[None]
-    add, multiply, forget_gate = np.add, np.multiply, net.cell.forget_gate
+    W_hT_times, dh_matrices, dh, dc, dc_copies = product(net.W_hT), net.dh_matrices, net.dh_flat, net.dc, net.dc_copies
+    acts_on, dc_from_h, forget_gate = net.acts_on_flat, net.dc_from_h, net.cell.forget_gate
+    add, copyto, multiply = np.add, np.copyto, np.multiply
     dc.fill(0)
     for first in range((T - 1) // n * n, -1, -n):
         block = slice(first, min(first + n, T))
         derivatives(net, block)
-        for dh_dc, f, do, through_c, dz_matrices in net.backward_steps[block][::-1]:
+        for dz, dz_matrices, dh_dc, f in net.backward_steps[block][::-1]:
             multiply(dh_dc, dh, dc_from_h)
             add(dc, dc_from_h, dc)
-            multiply(do, dh, do)
-            multiply(through_c, dc_row, through_c)
+            copyto(dc_copies, dc)
+            multiply(dz, acts_on, dz)
             if forget_gate:
                 multiply(dc, f, dc)
             W_hT_times(dz_matrices, dh_matrices)

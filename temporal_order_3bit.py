@@ -90,7 +90,7 @@ QUICK = {"steps": 150, "eval_n": 128, "out": f"results/quick/{EXPERIMENT}"}
 CLIP = 1.0
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 32  # batches drawn at a time
-BLOCK = 2**15  # values of one variable that backward works on at a time: what caches hold
+BLOCK = 2**16  # values of one variable that backward works on at a time: what caches hold
 EVAL_BLOCK = 128  # held-out sequences that pass through the network side by side
 
 # ------------------------------------------------------------------------------------------------------ data
@@ -239,7 +239,7 @@ class Network:
         self.v = zeros_by_step(K, T + 1)  # sources [h_{t-1}; x_t; 1]
         self.v[:, :, -1] = 1
         self.x, self.h = self.v[:-1, :, H:-1], self.v[1:, :, :H]
-        self.symbols, self.one_hot = np.zeros((T, S, B), np.uint8), np.zeros((T, D, S, B), bool)
+        self.symbols, self.one_hot = np.zeros((T, S, B), np.uint8), np.zeros((D, T, S, B), bool)
         self.a = zeros_by_step(R)  # net inputs, which activations replace, and these dz
         self.gates = self.a[:, :, : G * H]
         row = self.row = {name: self.a[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
@@ -257,17 +257,20 @@ class Network:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
-        self.dh, self.dW_full, self.v_transposed = zeros_by_step(H, 1), zeros(T, S, R, K), self.v.transpose(0, 1, 3, 2)
-        self.dh_matrices, self.dh_flat = matrices(self.dh)[0], flat(self.dh)[0]
+        self.dW_full, self.v_transposed = zeros(T, S, R, K), self.v.transpose(0, 1, 3, 2)
         n = self.n = max(1, min(T, BLOCK // (H * S * B)))
-        if cell.kind == "rnn":
-            steps = [flat(self.a)]
-        else:
-            self.dc, self.dc_from_h = zeros(H * S * B), zeros(H * S * B)
+        # What each row of a acts on: the loss's derivative by h for o, and for an RNN; by c for the others, in copies.
+        self.acts_on = zeros_by_step(R, 1)
+        acts_on = {name: self.acts_on[:, :, k * H : (k + 1) * H] for k, name in enumerate(row)}
+        self.dh = acts_on.pop("o" if cell.gates else "g")
+        self.dh_matrices, self.dh_flat, self.acts_on_flat = matrices(self.dh)[0], flat(self.dh)[0], flat(self.acts_on)[0]
+        steps = [flat(self.a), matrices(self.a)]
+        if cell.gates:
+            self.dc, *self.dc_copies = (flat(array)[0] for array in acts_on.values())
             self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
-            through_c = zip(*(self.flat[name] for name in row if name != "o"))
-            steps = [in_turn(self.dh_dc), in_turn(self.f), self.flat["o"], through_c]
-        self.backward_steps = list(zip(*steps, matrices(self.a)))
+            self.dc_from_h = zeros(H * S * B)
+            steps += [in_turn(self.dh_dc), in_turn(self.f)]
+        self.backward_steps = list(zip(*steps))
 
 
 # shared block
@@ -283,8 +286,8 @@ def forward(net, symbols):
     """Run the networks over symbols (T, S, B) from a zero state; returns the logits after the last step, (S, O, B)."""
     T, p = len(symbols), net.p
     np.copyto(net.symbols[:T], symbols)
-    np.equal(net.symbols[:T, None], ALPHABET[:, None, None], out=net.one_hot[:T])
-    np.copyto(net.x[:T], net.one_hot[:T].transpose(0, 2, 1, 3))
+    np.equal(net.symbols, ALPHABET[:, None, None, None], out=net.one_hot)
+    np.copyto(net.x[:T], net.one_hot.transpose(1, 2, 0, 3)[:T])
     np.matmul(net.tie, p.W, out=net.W_full)
     np.multiply(net.W_full, net.scale, out=net.W_scaled)
     W_times, half = product(net.W_scaled), net.half
@@ -340,9 +343,9 @@ def backward(net, T, d_logits):
     np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh[0])
     np.copyto(net.W_hT, net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1))
     W_hT_times, dh_matrices = product(net.W_hT), net.dh_matrices
-    add, multiply, forget_gate = np.add, np.multiply, net.cell.forget_gate
+    add, copyto, multiply, forget_gate = np.add, np.copyto, np.multiply, net.cell.forget_gate
     if net.cell.gates:
-        dc, dc_from_h = net.dc, net.dc_from_h
+        acts_on, dc, dc_copies, dc_from_h = net.acts_on_flat, net.dc, net.dc_copies, net.dc_from_h
         dc.fill(0)
     for first in range((T - 1) // n * n, -1, -n):
         block = slice(first, min(first + n, T))
@@ -353,12 +356,12 @@ def backward(net, T, d_logits):
                 multiply(dz, dh, dz)
                 W_hT_times(dz_matrices, dh_matrices)
         else:
-            for dh_dc, f, do, through_c, dz_matrices in steps:
+            for dz, dz_matrices, dh_dc, f in steps:
                 multiply(dh_dc, dh, dc_from_h)
                 add(dc, dc_from_h, dc)
-                multiply(do, dh, do)
-                for d_row in through_c:
-                    multiply(d_row, dc, d_row)
+                for copy in dc_copies:
+                    copyto(copy, dc)
+                multiply(dz, acts_on, dz)
                 if forget_gate:
                     multiply(dc, f, dc)
                 W_hT_times(dz_matrices, dh_matrices)

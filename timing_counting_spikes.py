@@ -98,7 +98,7 @@ LAST = 10  # steps before a target's in which cells are asked how many are left
 NOISE = 0.01  # of a cell's spread, added to what is read out of it
 INIT, TRAIN, EVAL, RECORD, BLUR = range(5)  # each seed's streams of random numbers
 CHUNK = 16  # batches drawn at a time
-BLOCK = 2**15  # values of one variable that backward works on at a time: what caches hold
+BLOCK = 2**16  # values of one variable that backward works on at a time: what caches hold
 EVAL_BLOCK = 64  # held-out sequences that pass through the network side by side
 RECORDED = 4
 
@@ -274,18 +274,20 @@ class Network:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
-        self.U = zeros(S, H + N - K, R + 1)  # to dh, and by peepholes of i and f to dc, from dz and dy
-        self.from_U = zeros_by_step(H + N - K, 1)
-        self.dc, self.dc_from_h = zeros(H * S * B), zeros(H * S * B)
+        self.U = zeros(S, H + N - K, R + 1)  # by peepholes of i and f to dc, and to dh, from dz and dy
+        # Rows that backward fills: dc_from_peep; then what each row of a acts on: the loss's derivative by h for o; by
+        # c for the others, in copies.
+        rows = zeros_by_step((2 + G) * H, 1)
+        self.dc_from_peep, self.dh, self.dc, *_ = flat(rows)[0].reshape(2 + G, -1)
+        self.dc_copies, self.acts_on = flat(rows)[0].reshape(2 + G, -1)[3:], flat(rows[:, :, H:])[0]
+        self.from_U = matrices(rows[:, :, K - N + H : 2 * H])[0]
+        self.dc_from_h = zeros(H * S * B)
         n = max(1, min(T, BLOCK // (S * H * B)))
         self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
         self.d_rows, self.d_peep_o = zeros(T + 1, S, R + 1, N), zeros(T, S, H, H)
         self.v_transposed = sources.transpose(0, 1, 3, 2)
-        through_c = flat(self.a[:-1, :, H:R]).reshape(T, G, -1)  # all rows but o's
-        steps = in_turn(self.dh_dc), in_turn(self.f), self.flat["o"], through_c, matrices(self.a[1:])
+        steps = flat(self.a[:-1, :, :R]), matrices(self.a[1:]), in_turn(self.dh_dc), in_turn(self.f)
         self.backward_steps = list(zip(*steps))
-        self.from_U_matrices, self.dh, self.dc_from_peep = (
-            matrices(self.from_U)[0], flat(self.from_U[:, :, :H])[0], flat(self.from_U[:, :, H:])[0])  # fmt: skip
 
 
 # shared block
@@ -349,29 +351,30 @@ def backward(net, dy):
 
     Activations and outputs of these sequences are gone afterwards: net.a then holds dz and dy.
     """
-    cell, p, d, a, dc, dc_from_h = net.cell, net.p, net.d, net.a, net.dc, net.dc_from_h
+    cell, p, d, a = net.cell, net.p, net.d, net.a
     H, K, R, T, n = cell.hidden, cell.K, p.W.shape[1], len(dy), len(net.part)
     a[0, :, R], a[1:, :, R] = 0, dy
-    net.U[:, :H, :R], net.U[:, :H, R:] = p.W[:, :, :H].transpose(0, 2, 1), p.V.transpose(0, 2, 1)
+    net.U[:, -H:, :R], net.U[:, -H:, R:] = p.W[:, :, :H].transpose(0, 2, 1), p.V.transpose(0, 2, 1)
     diagonal = np.arange(H)
     if cell.peephole:
         for k in range(1, len(cell.gates)):
-            net.U[:, H + diagonal, k * H + diagonal] = p.peep[:, k]
-    U_times, from_U, dh, dc_from_peep, dc_row = product(net.U), net.from_U_matrices, net.dh, net.dc_from_peep, dc[None]
-    add, multiply, peephole, forget_gate = np.add, np.multiply, cell.peephole, cell.forget_gate
+            net.U[:, diagonal, k * H + diagonal] = p.peep[:, k]
+    U_times, from_U, dh, dc, dc_copies = product(net.U), net.from_U, net.dh, net.dc, net.dc_copies
+    acts_on, dc_from_peep, dc_from_h = net.acts_on, net.dc_from_peep, net.dc_from_h
+    add, copyto, multiply, peephole, forget_gate = np.add, np.copyto, np.multiply, cell.peephole, cell.forget_gate
     np.matmul(a[T], net.v_transposed[T], out=net.d_rows[T])
     dc.fill(0)
     for first in range((T - 1) // n * n, -1, -n):
         block = slice(first, min(first + n, T))
         derivatives(net, block)
-        for dh_dc, f, do, through_c, dz_after in net.backward_steps[block][::-1]:
+        for dz, dz_after, dh_dc, f in net.backward_steps[block][::-1]:
             U_times(dz_after, from_U)
             if peephole:
                 add(dc, dc_from_peep, dc)
             multiply(dh_dc, dh, dc_from_h)
             add(dc, dc_from_h, dc)
-            multiply(do, dh, do)
-            multiply(through_c, dc_row, through_c)
+            copyto(dc_copies, dc)
+            multiply(dz, acts_on, dz)
             if forget_gate:
                 multiply(dc, f, dc)
         np.matmul(a[block], net.v_transposed[block], out=net.d_rows[block])
@@ -723,7 +726,7 @@ def update(net, state, x, y, options, alive):
     """One training step on x (T, S, D, B), y (T, S, B); a seed of non-finite loss or gradient is no longer alive."""
     before = alive.copy()
     loss, dy = squared_error(forward(net, x), y)
-    mse = loss.mean(axis=1) * 2 / len(x)
+    mse = loss.sum(axis=1) / loss.shape[1] * 2 / len(x)
     backward(net, dy / dy.shape[2])
     norm = clip_by_norm(net.grad, options.clip)
     alive &= np.isfinite(mse) & np.isfinite(norm)
