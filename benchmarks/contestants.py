@@ -107,12 +107,12 @@ class Contestant:
     needs = None
     whole_step = True
 
-    def __init__(self, case, S, cell=None):
+    def __init__(self, case, S, cell=None, options=None, state=None):
         self.case, self.S, self.cell, self.module = case, S, cell or case.cell, case.module
-        self.options = case.options(S)
-        self.state = self.module.initial_state(self.cell, self.options)
-        self.steps, self.chunk = 0, None
-        self.clip = getattr(self.options, "clip", None) or self.module.CLIP
+        self.options = options or case.options(S)
+        self.state = state or self.module.initial_state(self.cell, self.options)
+        self.steps, self.chunk = self.state.step, None
+        self.clip = getattr(self.options, "clip", None) or getattr(self.module, "CLIP", np.inf)
         self.beta2 = getattr(self.options, "beta2", None) or self.module.BETA2
         self.set_up()
 
@@ -131,7 +131,12 @@ class Contestant:
         return [array[..., k * self.case.B : (k + 1) * self.case.B] for array in self.drawn]
 
     def rate(self):
-        return self.module.learning_rate(self.options, self.steps)
+        m, options = self.module, self.options
+        return m.learning_rate(options, self.steps) if hasattr(m, "learning_rate") else options.lr
+
+    def epsilon(self):
+        keras = getattr(self.module, "EPSILON", None)  # it adds it beside the uncorrected moment
+        return keras / (1 - self.beta2 ** (self.steps + 1)) ** 0.5 if keras else 1e-8
 
     def step(self):
         """One training step: batch, forward, backward, clipping, Adam."""
@@ -193,7 +198,9 @@ def split(theta, shapes):
 
 def to_features(case, x):
     """Inputs (T, ..., D, B) from what the scripts draw: symbols (T, ..., B) become one-hot."""
-    return x[..., None, :] == np.arange(case.D)[:, None] if case.script == "temporal_order_3bit" else x
+    if case.script == "temporal_order_3bit":
+        return x[..., None, :] == np.arange(case.D)[:, None]
+    return x[..., None, :] if case.script == "information_latching" else x
 
 
 def lstm_step(cell, z, c, peep, sigmoid, tanh):
@@ -238,17 +245,20 @@ class TorchByHand(Contestant):
         x, y = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.ascontiguousarray(y))
         if case.script == "temporal_order_3bit":
             x = x[..., None, :] == torch.arange(case.D, dtype=torch.uint8)[:, None]
+        elif case.script == "information_latching":
+            x = x[..., None, :]
         p, H = split(self.parameters, cell.shapes), cell.hidden
         W_h, inputs = p["W"][..., :H], p["W"][..., H:-1] @ x.float() + p["W"][..., -1:]
         product = torch.addmm if self.S == 1 else torch.baddbmm
+        sigmoid = (lambda z: (0.2 * z + 0.5).clamp(0, 1)) if getattr(cell, "hard", False) else torch.sigmoid
         h = c = torch.zeros(*inputs.shape[1:-2], H, case.B)
         outputs = []
         for z in inputs.unbind(0):
             z = product(z, W_h, h)
-            if getattr(cell, "kind", "lstm") == "rnn":
+            if not cell.gates:
                 h = torch.tanh(z)
             else:
-                h, c = lstm_step(cell, z, c, p.get("peep"), torch.sigmoid, torch.tanh)
+                h, c = lstm_step(cell, z, c, p.get("peep"), sigmoid, torch.tanh)
             outputs.append(h)
         return self.torch_loss(p["V"], p["b"], outputs, y)
 
@@ -266,8 +276,9 @@ class TorchByHand(Contestant):
         self.adam.zero_grad()
         self.loss(x, y).backward()
         grad = self.parameters.grad
-        grad.mul_(self.clip / grad.norm(dim=-1, keepdim=True).clamp(min=self.clip))
-        self.adam.param_groups[0]["lr"] = self.rate()
+        if self.clip < np.inf:
+            grad.mul_(self.clip / grad.norm(dim=-1, keepdim=True).clamp(min=self.clip))
+        self.adam.param_groups[0]["lr"], self.adam.param_groups[0]["eps"] = self.rate(), self.epsilon()
         self.adam.step()
 
     def gradient_of(self, x, y):
@@ -283,8 +294,8 @@ class TorchFused(Contestant):
     name = "PyTorch fused"
     needs = "torch"
 
-    def __init__(self, case, S):
-        super().__init__(case, S, self.nearest(case.cell))
+    def __init__(self, case, S, cell=None, **given):
+        super().__init__(case, S, self.nearest(cell or case.cell), **given)
 
     @staticmethod
     def nearest(cell):
@@ -368,8 +379,12 @@ class Jax(Contestant):
         import jax
 
         self.jax, jnp, case, cell, clip, beta2 = jax, jax.numpy, self.case, self.cell, self.clip, self.beta2
+        ragged = getattr(self.options, "T_min", case.T) < case.T
+        every_h = case.script == "timing_counting_spikes" or ragged
+        hard = getattr(cell, "hard", False)
+        sigmoid = (lambda z: jnp.clip(0.2 * z + 0.5, 0, 1)) if hard else jax.nn.sigmoid
 
-        def loss(theta, x, y):  # of one seed: theta (P,), x (T, [D,] B)
+        def loss(theta, x, y, last):  # of one seed: theta (P,), x (T, [D,] B); last: the step behind which it answers
             p, H = split(theta, cell.shapes), cell.hidden
             x = to_features(case, x).astype(theta.dtype)
             W_h, inputs = p["W"][:, :H], p["W"][:, H:-1] @ x + p["W"][:, -1:]
@@ -377,48 +392,53 @@ class Jax(Contestant):
             def step(carry, z):
                 h, c = carry
                 z = z + W_h @ h
-                if getattr(cell, "kind", "lstm") == "rnn":
+                if not cell.gates:
                     h = jnp.tanh(z)
                 else:
-                    h, c = lstm_step(cell, z, c, p.get("peep"), jax.nn.sigmoid, jnp.tanh)
-                return (h, c), h if case.script == "timing_counting_spikes" else None
+                    h, c = lstm_step(cell, z, c, p.get("peep"), sigmoid, jnp.tanh)
+                return (h, c), h if every_h else None
 
             zeros = jnp.zeros((H, case.B), theta.dtype)
             (h, _), outputs = jax.lax.scan(step, (zeros, zeros), inputs)
             if case.script == "timing_counting_spikes":
                 return 0.5 * jnp.square((p["V"] @ outputs + p["b"])[:, 0] - y).sum() / case.B
-            out = p["V"] @ h + p["b"]
+            out = p["V"] @ (outputs[last] if every_h else h) + p["b"]
             if case.script == "multiplication_problem":
                 return jnp.square(jax.nn.sigmoid(out[0]) - y).mean()
             return -jnp.take_along_axis(jax.nn.log_softmax(out, axis=0), y[None], axis=0).mean()
 
-        def training_step(theta, m, v, x, y, rate, number):
-            grad = jax.grad(loss)(theta, x, y)
-            grad = grad * (clip / jnp.maximum(jnp.linalg.norm(grad), clip))
+        def training_step(theta, m, v, x, y, last, rate, number, epsilon):
+            grad = jax.grad(loss)(theta, x, y, last)
+            if clip < np.inf:
+                grad = grad * (clip / jnp.maximum(jnp.linalg.norm(grad), clip))
             m, v = m + 0.1 * (grad - m), v + (1 - beta2) * (grad * grad - v)
-            root = jnp.sqrt(v / (1 - beta2**number)) + 1e-8
+            root = jnp.sqrt(v / (1 - beta2**number)) + epsilon
             return theta - rate / (1 - 0.9**number) * m / root, m, v
 
         gradient = jax.grad(loss)
         if self.S > 1:
             of_y = 1 if case.script == "timing_counting_spikes" else 0
-            training_step = jax.vmap(training_step, in_axes=(0, 0, 0, 1, of_y, None, None))
-            gradient = jax.vmap(gradient, in_axes=(0, 1, of_y))
+            training_step = jax.vmap(training_step, in_axes=(0, 0, 0, 1, of_y, None, None, None, None))
+            gradient = jax.vmap(gradient, in_axes=(0, 1, of_y, None))
         self.compiled, self.gradient = jax.jit(training_step, donate_argnums=(0, 1, 2)), jax.jit(gradient)
         theta = self.state.theta[0] if self.S == 1 else self.state.theta
         self.trained = tuple(jnp.array(array) for array in (theta, 0 * theta, 0 * theta))
 
-    def one_seed(self, x, y):
-        return (x[:, 0], y.squeeze(seed_axis(y))) if self.S == 1 else (x, y)
+    def data(self, x, y):
+        """What the compiled functions take: shorter sequences are filled up, which spares compiling for every length."""
+        last = len(x) - 1
+        if len(x) < self.case.T:
+            x = np.concatenate([x, np.zeros((self.case.T - len(x), *x.shape[1:]), x.dtype)])
+        return (x[:, 0], y.squeeze(seed_axis(y)), last) if self.S == 1 else (x, y, last)
 
     def step_on(self, x, y):
-        self.trained = self.compiled(*self.trained, *self.one_seed(x, y), self.rate(), self.steps + 1.0)
+        self.trained = self.compiled(*self.trained, *self.data(x, y), self.rate(), self.steps + 1.0, self.epsilon())
 
     def finish(self):
         self.jax.block_until_ready(self.trained)
 
     def gradient_of(self, x, y):
-        return np.asarray(self.gradient(self.trained[0], *self.one_seed(x, y))).reshape(self.S, -1)
+        return np.asarray(self.gradient(self.trained[0], *self.data(x, y))).reshape(self.S, -1)
 
     def theta(self):
         return np.array(self.trained[0]).reshape(self.S, -1)

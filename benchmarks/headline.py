@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""From the shell to a finished headline: imports, training, evaluation, writing, with our training step and with others'.
+
+    python3 benchmarks/headline.py                  every experiment in turn, by all that is installed
+    python3 benchmarks/headline.py --by JAX temporal_order_3bit --out DIR     one run of a script by a contestant's steps
+
+The second form is what the first one starts and times, each in a process of its own, on one core, in turn. The script
+runs as always, with its own data, evaluation, snapshots and files; only the training step (forward, backward, clipping,
+Adam) is the contestant's (contestants.py). The peers are spared the training loss. "PyTorch" is nn.LSTM or nn.RNN where
+there is one, else the cell by hand. Writes headline.json into --out (default: results/benchmarks).
+"""
+
+import argparse
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from contestants import Case, Jax, TorchByHand, TorchFused, available, importlib, np, pin
+
+EXPERIMENTS = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching")
+LATCHING = "information_latching"
+
+
+def torch_kind(cell):
+    """PyTorch's fused network if it is the cell's own, else the cell by hand."""
+    fused = hasattr(cell, "blocks") or hasattr(cell, "peephole") or not hasattr(cell, "T")
+    return TorchFused if fused and TorchFused.nearest(cell) == cell else TorchByHand
+
+
+def replace_update(module, kind_of):
+    """Let module train by a contestant's steps; kind_of: the kind of contestant for a cell."""
+    training = {}
+
+    def update(net, state, x, y, options, alive):
+        if id(state) not in training:
+            training.clear()
+            T = getattr(options, "T_max", None) or len(x)
+            case = Case(module.EXPERIMENT, T=T, B=x.shape[-1], H=net.cell.hidden)
+            training[id(state)] = kind_of(net.cell)(case, len(options.seeds), net.cell, options=options, state=state)
+        contestant = training[id(state)]
+        contestant.step_on(x, y)
+        state.step += 1
+        contestant.steps = state.step
+        if state.step % math.gcd(options.eval_every, max(1, options.snapshot_every // 5)) == 0:  # somebody may look
+            state.theta[...] = contestant.theta()
+
+    module.update = update
+
+
+def run_by(name, script, arguments):
+    """Run a script's main with the training steps of the contestant called name."""
+    module = importlib.import_module(script)
+    replace_update(module, {"JAX": lambda cell: Jax, "PyTorch": torch_kind}[name])
+    return module.main(arguments)
+
+
+def seconds(command):
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--by", choices=["JAX", "PyTorch"], help="run SCRIPT's headline by this one's training steps")
+    parser.add_argument("script", nargs="?", choices=EXPERIMENTS, help="(default: all in turn)")
+    parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="the scripts' --quick runs, one round")
+    parser.add_argument("--out", help="(default: results/benchmarks)")
+    options, rest = parser.parse_known_args(argv)
+    pin()
+    if options.by:
+        return run_by(options.by, options.script, [*rest, "--out", options.out])
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    out = Path(options.out or ("results/quick/benchmarks" if options.quick else "results/benchmarks"))
+    out.mkdir(parents=True, exist_ok=True)
+    names = {"torch": "PyTorch", "jax": "JAX"}
+    missing = available()[1]
+    for package in missing:
+        print(f"{package} is not installed: left out (pip install -r benchmarks/requirements.txt)")
+    peers = [name for package, name in names.items() if package not in missing]
+    root, extra = Path(__file__).resolve().parent.parent, ["--quick"] if options.quick else []
+    results = {"schema": 1, "benchmark": "headline", "experiments": {}}
+    for script in [options.script] if options.script else EXPERIMENTS:
+        results.setdefault("environment", importlib.import_module(EXPERIMENTS[0]).environment())
+        times = {name: [] for name in ("ours", *peers)}
+        for _ in range(1 if options.quick else options.rounds):
+            for name in times:
+                with tempfile.TemporaryDirectory() as folder:
+                    by = [root / f"{script}.py"] if name == "ours" else [__file__, "--by", name, script]
+                    times[name].append(seconds([sys.executable, *by, *extra, "--out", folder]))
+        medians = {name: statistics.median(values) for name, values in times.items()}
+        results["experiments"][script] = {
+            name: {"seconds": times[name], "median_s": medians[name], "ours_by_theirs": medians["ours"] / medians[name]}
+            for name in times
+        }
+        print(f"{script:24} " + "   ".join(f"{name} {median:6.1f} s" for name, median in medians.items()), flush=True)
+    scripts = importlib.import_module(EXPERIMENTS[0])
+    scripts.write_json(out / "headline.json", scripts.plain(results))
+    print(f"\nwrote {out / 'headline.json'}")
+    return 0
+
+
+if __name__ == "__main__":
+    with np.errstate(all="ignore"):
+        sys.exit(main())
