@@ -309,7 +309,9 @@ class TorchFused(Contestant):
 
         torch.set_num_threads(1)
         self.torch, H, gates = torch, self.cell.hidden, self.cell.gates + "g"
-        self.rows = np.concatenate([gates.index(gate) * H + np.arange(H) for gate in ("ifgo" if len(gates) > 1 else "g")])
+        self.rows = np.concatenate(
+            [gates.index(gate) * H + np.arange(H) for gate in ("ifgo" if len(gates) > 1 else "g")]
+        )
         self.networks = []
         for theta in self.state.theta:
             p = split(theta, self.cell.shapes)

@@ -194,7 +194,9 @@ def main(argv=None):
     scripts.write_json(out / "step_time.json", scripts.plain(results))
     print(f"\nwrote {out / 'step_time.json'}")
     if not worst <= TOLERANCE:
-        print(f"a contestant computes something else: disagreement {worst:.1e}, at most {TOLERANCE:.0e}", file=sys.stderr)
+        print(
+            f"a contestant computes something else: disagreement {worst:.1e}, at most {TOLERANCE:.0e}", file=sys.stderr
+        )
         return 1
     return 0
 
