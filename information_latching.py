@@ -268,11 +268,11 @@ class Network:
         self.right[:, H + 1] = 1
         self.d_gates, self.d_row = self.dz[:, : G * H], rows(self.dz)
         d_row, seen = self.d_row, by_seed(self.dz)
-        self.dh = zeros(H, S, B)
+        self.into_h = zeros(2 * H, S, B)  # twice: see to_h
         if cell.kind == "srnn":
             self.backward_steps = list(zip(self.dz, seen))
         elif cell.kind == "gru":
-            self.d_rh, self.from_gates = zeros(H, S, B), zeros(H, S, B)
+            self.into_rh, self.into_gates = zeros(2 * H, S, B), zeros(2 * H, S, B)
             units = d_row["z"], d_row["r"], d_row["g"], row["z"], row["r"]
             self.backward_steps = list(zip(*units, seen[..., : G * H, :, :] if H == 1 else seen[..., : G * H, :],
                                            seen[..., G * H :, :, :] if H == 1 else seen[..., G * H :, :]))  # fmt: skip
@@ -281,7 +281,8 @@ class Network:
             # What each row acts on: the loss's derivative by h for o; by c for the others, in copies.
             self.acts_on = zeros(R, S, B)
             acts_on = {name: self.acts_on[k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-            self.dh = acts_on.pop("o")
+            acts_on.pop("o")
+            self.into_h = self.acts_on[-2 * H :]  # o and, before it is a copy of dc, g
             self.dc, *self.dc_copies = acts_on.values()
             f = row["f"] if "f" in cell.gates else self.dh_dc
             self.backward_steps = list(zip(self.dh_dc, f, self.dz, seen))
@@ -384,7 +385,8 @@ def derivatives(net, T):
 
 def backward(net, T, d_logits):
     """Gradient of the loss of the T steps just run, from d_logits (S, O, B), into net.grad (S, P)."""
-    p, d, dz, dh, h, H, kind = net.p, net.d, net.dz[:T], net.dh, net.h[:T], net.cell.hidden, net.cell.kind
+    p, d, dz, h, H, kind = net.p, net.d, net.dz[:T], net.h[:T], net.cell.hidden, net.cell.kind
+    into_h, dh = net.into_h, net.into_h[:H]
     row, d_row = ({name: a[:T] for name, a in rows.items()} for rows in (net.row, net.d_row))
     h_before, one, add, multiply = net.h_before[:T], net.one, np.add, np.multiply
     np.matmul(d_logits, h[-1].transpose(1, 2, 0), out=d.V)
@@ -392,26 +394,35 @@ def backward(net, T, d_logits):
     np.matmul(p.V.transpose(0, 2, 1), d_logits, out=dh.swapaxes(0, 1))
     U = np.zeros_like(net.U) + p.W[:, :, 0].T[:, :, None] if H == 1 else p.W[:, :, :H].transpose(0, 2, 1)
 
-    def to_h(U, terms, dh):
-        """f(dz_t), which puts errors dz_t of rows, as they reach the h that these receive, into dh (H, S, B)."""
-        ones, flat_terms, flat_dh = np.ones((1, len(U)), U.dtype), terms.reshape(len(terms), -1), dh.reshape(1, -1)
+    def to_h(U, terms, into):
+        """f(dz_t), which puts errors dz_t of rows, as they reach the h that these receive, into into[:H], (., S, B).
 
-        def one_row(dz_t):
+        With one unit, terms are added up by a product with ones, in half of add.reduce's time; with two rows of ones,
+        since BLAS keeps their order in products of matrices, but not in those of a matrix and a vector.
+        """
+        dh, flat, flat_into = into[:H], terms.reshape(len(terms), -1), into.reshape(2, -1)
+
+        def add_up_one(terms, out):  # a single column is a vector
+            return np.add.reduce(terms, 0, None, out[0])
+
+        add_up = np.ones((2, len(U)), U.dtype).dot if flat.shape[1] > 1 else add_up_one
+
+        def of_one_row(dz_t):
             multiply(U, dz_t, dh)
 
-        def one_unit(dz_t):
+        def of_one_unit(dz_t):
             multiply(U, dz_t, terms)
-            ones.dot(flat_terms, flat_dh)  # the sum over rows, in their order, in half the time that add.reduce takes
+            add_up(flat, out=flat_into)
 
-        def units(dz_t):
+        def of_units(dz_t):
             np.matmul(U, dz_t, dh.swapaxes(0, 1))
 
-        return units if H > 1 else one_unit if len(U) > 1 else one_row
+        return of_units if H > 1 else of_one_row if len(U) == 1 else of_one_unit
 
     if kind == "srnn":
         np.multiply(h, h, out=dz)
         np.subtract(one, dz, out=dz)
-        from_rows = to_h(U, net.from_dz, dh)
+        from_rows = to_h(U, net.from_dz, into_h)
         for dz_t, seen in net.backward_steps[T - 1 :: -1]:
             multiply(dz_t, dh, dz_t)
             from_rows(seen)
@@ -423,9 +434,9 @@ def backward(net, T, d_logits):
         np.multiply(row["g"], row["g"], out=d_row["g"])
         np.subtract(one, d_row["g"], out=d_row["g"])
         np.multiply(d_row["g"], one - row["z"], out=d_row["g"])
-        n, d_rh, from_gates = 2 * H, net.d_rh, net.from_gates
+        n, d_rh, from_gates = 2 * H, net.into_rh[:H], net.into_gates[:H]
         U_gates, U_g = (U[:n], U[n:]) if H == 1 else (U[:, :, :n], U[:, :, n:])
-        from_g, from_gate_rows = to_h(U_g, net.from_dz[n:], d_rh), to_h(U_gates, net.from_dz[:n], from_gates)
+        from_g, from_gate_rows = to_h(U_g, net.from_dz[n:], net.into_rh), to_h(U_gates, net.from_dz[:n], net.into_gates)
         for d_z, d_r, d_g, z, r, gates_seen, g_seen in net.backward_steps[T - 1 :: -1]:
             multiply(d_z, dh, d_z)
             multiply(d_g, dh, d_g)
@@ -450,7 +461,7 @@ def backward(net, T, d_logits):
         np.multiply(h, tanh_c, out=dh_dc)
         np.subtract(row["o"], dh_dc, out=dh_dc)
         acts_on, dc, dc_copies, dc_from_h, copyto = net.acts_on, net.dc, net.dc_copies, net.dc_from_h, np.copyto
-        from_rows = to_h(U, net.from_dz, dh)
+        from_rows = to_h(U, net.from_dz, into_h)
         dc.fill(0)
         for dh_dc_t, f, dz_t, seen in net.backward_steps[T - 1 :: -1]:
             multiply(dh_dc_t, dh, dc_from_h)
