@@ -3,6 +3,7 @@
 # make paper    the tables of 1997, thirty trials of each row (some three to four hours on one core); make -j2 paper halves that
 # make paper-long  their long rows, ten trials (hours to days; resumable)
 # make studies  the runs behind the tables of the README (some ten hours on one core); each has a target of its own
+# make bench    speed and memory beside PyTorch, JAX and C, with what of them is there; make bench-peers installs the two
 # make clean    remove what the above have left, but not results/ and viz/
 
 PYTHON ?= python3
@@ -315,3 +316,15 @@ lstm_1997-readings: $(VENV)/installed
 	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges caption --cost squared $(LSTM_OUT)/readings/6a-caption-squared
 	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges caption --cost mixed $(LSTM_OUT)/readings/6a-caption-mixed
 	$(LSTM) --task 6a --trials 100-109 --steps 62780 --ranges caption --cost entropy $(LSTM_OUT)/readings/6a-caption-entropy
+
+# -------------------------------------------------------------------------- benchmarks (on a machine with no other work)
+
+.PHONY: bench bench-peers
+bench: $(VENV)/installed
+	$(RUN) benchmarks/step_time.py
+	$(RUN) benchmarks/scaling.py
+	$(RUN) benchmarks/headline.py
+	$(RUN) visualize/benchmarks.py
+
+bench-peers: $(VENV)/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt

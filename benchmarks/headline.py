@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """From the shell to a finished headline: imports, training, evaluation, writing, with our training step and with others'.
 
-    python3 benchmarks/headline.py                  every experiment in turn, by all that is installed
+    python3 benchmarks/headline.py                  every experiment in turn, by all that is installed: an hour
+    python3 benchmarks/headline.py SCRIPT           one of them; what headline.json has of the others stays
     python3 benchmarks/headline.py --by JAX temporal_order_3bit --out DIR     one run of a script by a contestant's steps
 
 The second form is what the first one starts and times, each in a process of its own, on one core, in turn. The script
 runs as always, with its own data, evaluation, snapshots and files; only the training step (forward, backward, clipping,
 Adam) is the contestant's (contestants.py). The peers are spared the training loss. "PyTorch" is nn.LSTM or nn.RNN where
-there is one, else the cell by hand. Medians of three runs; what takes longer than LONG seconds runs once. Writes
-headline.json into --out (default: results/benchmarks). lstm_1997.py is not among them: its learning by truncated
-gradients, with a change after every sequence, has no counterpart that one would write in a framework.
+there is one, else the cell by hand. Medians of three runs; what takes longer than LONG seconds runs once, and no longer than LIMIT. Writes
+headline.json into --out (default: results/benchmarks). lstm_1997.py learns by other steps: contestants_1997.py has them.
 """
 
 import argparse
+import json
 import math
 import statistics
 import subprocess
@@ -21,10 +22,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import contestants_1997
 from contestants import Case, Jax, TorchByHand, TorchFused, available, importlib, np, pin
 
-EXPERIMENTS = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching")
+EXPERIMENTS = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching",
+               "lstm_1997")  # fmt: skip
 LONG = 150  # seconds: what takes longer runs once
+LIMIT = 600  # seconds: what takes longer is stopped
 
 
 def torch_kind(cell):
@@ -56,13 +60,20 @@ def replace_update(module, kind_of):
 def run_by(name, script, arguments):
     """Run a script's main with the training steps of the contestant called name."""
     module = importlib.import_module(script)
+    if script == "lstm_1997":
+        contestants_1997.replace_update(module, contestants_1997.PEERS[name])
+        return module.main(arguments)
     replace_update(module, {"JAX": lambda cell: Jax, "PyTorch": torch_kind}[name])
     return module.main(arguments)
 
 
 def seconds(command):
+    """How long a command takes; LIMIT if it was stopped then."""
     started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return float(LIMIT)
     return time.perf_counter() - started
 
 
@@ -88,6 +99,8 @@ def main(argv=None):
     peers = [name for package, name in names.items() if package not in missing]
     root, extra = Path(__file__).resolve().parent.parent, ["--quick"] if options.quick else []
     results = {"schema": 1, "benchmark": "headline", "experiments": {}}
+    if options.script and (out / "headline.json").exists():  # the others stay as they are
+        results["experiments"] = json.loads((out / "headline.json").read_text())["experiments"]
     for script in [options.script] if options.script else EXPERIMENTS:
         results.setdefault("environment", importlib.import_module(EXPERIMENTS[0]).environment())
         times = {name: [] for name in ("ours", *peers)}
@@ -100,7 +113,8 @@ def main(argv=None):
                     times[name].append(seconds([sys.executable, *by, *extra, "--out", folder]))
         medians = {name: statistics.median(values) for name, values in times.items()}
         results["experiments"][script] = {
-            name: {"seconds": times[name], "median_s": medians[name], "ours_by_theirs": medians["ours"] / medians[name]}
+            name: {"seconds": times[name], "median_s": medians[name], "stopped": medians[name] >= LIMIT,
+                   "ours_by_theirs": medians["ours"] / medians[name]}
             for name in times
         }
         print(f"{script:24} " + "   ".join(f"{name} {median:6.1f} s" for name, median in medians.items()), flush=True)

@@ -1020,6 +1020,89 @@ def latch_longer():
     return table(*rows)
 
 
+# ------------------------------------------------------------------------------------------------ benchmarks
+
+
+def benchmark(name):
+    """results/benchmarks/NAME.json; exits with status 1 and one line if it is missing or damaged."""
+    path = ROOT / "results" / "benchmarks" / f"{name}.json"
+    try:
+        results = json.loads(path.read_text())
+        if (results["benchmark"], results["schema"]) != (name, 1):
+            sys.exit(f"{path} is not of benchmarks/{name}.py, schema 1")
+        return results
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: make bench")
+    except (OSError, ValueError, KeyError, TypeError):
+        sys.exit(f"{path} is damaged, or not of this program")
+
+
+def beside(found, name):
+    """A contestant's milliseconds for a seed, and ours / theirs; a star where its network is only the nearest."""
+    if name not in found:
+        return "–"
+    star = "" if found[name]["same_network"] else "*"
+    return f"{found[name]['median_ms_per_seed']:#.3g}{star} (**{found[name]['ours_by_theirs']:.2f}**)"
+
+
+def bench_steps():
+    rows = [["", "seeds", "ours: median [least–most]", "PyTorch fused", "PyTorch by hand", "JAX, compiled"]]
+    for name, case in benchmark("step_time")["cases"].items():
+        for S, found in case["seeds"].items():
+            ours = found["ours"]
+            low, middle, high = (f"{ours[key] / int(S):#.3g}" for key in ("min_ms", "median_ms", "max_ms"))
+            peers = [beside(found, peer) for peer in ("PyTorch fused", "PyTorch by hand", "JAX")]
+            rows.append([name if S == "1" else "", S, f"{middle} [{low}–{high}]", *peers])
+    return table(*rows)
+
+
+def bench_limit():
+    """Where the time of thirty seeds goes: calls at the price of empty ones, arithmetic as C does it, and the rest."""
+    results = benchmark("step_time")
+    head = ["thirty seeds, ms a seed", "ours", "C", "ours / C", "C, 512-bit vectors", "ours / C",
+            "NumPy calls: their number, ms for all seeds", "arithmetic, at the pace of the fastest C",
+            "the rest", "read and written in it", "which is"]  # fmt: skip
+    rows = [head]
+    for name, case in results["cases"].items():
+        found, counts = case["seeds"]["30"], case["counts"]["30"]
+        limits = [found.get(limit) for limit in ("C, forward and backward", "C, 512-bit vectors")]
+        if limits[0] is None:
+            continue
+        ours = found["ours, forward and backward"]["median_ms"]
+        calls = counts["calls"] * results["cost_of_a_call_us"] / 1e3
+        arithmetic = min(limit["median_ms"] for limit in limits if limit)
+        rest = ours - calls - arithmetic
+        pairs = [text for limit in limits for text in (
+            [f"{limit['median_ms_per_seed']:.3f}", f"**{ours / limit['median_ms']:.1f}**"] if limit else ["–", "–"])]  # fmt: skip
+        rows.append([name, f"{ours / 30:.3f}", *pairs, f"{counts['calls']:,}, {calls:.1f} ms", f"{arithmetic:.1f} ms",
+                     f"{rest:.1f} ms", f"{counts['bytes'] / 1e6:,.0f} MB",
+                     f"{counts['bytes'] / 1e6 / rest:.0f} GB/s"])  # fmt: skip
+    return table(*rows)
+
+
+def bench_headline():
+    rows = [["from the shell to the end, seconds", "ours", "PyTorch's steps", "ours / PyTorch", "JAX's steps", "ours / JAX"]]
+    for script, found in benchmark("headline")["experiments"].items():
+        cells = [f"`{script}.py`", f"{found['ours']['median_s']:.1f}"]
+        for name in "PyTorch", "JAX":
+            there = found.get(name)
+            more, less = ("> ", "< ") if there and there["stopped"] else ("", "")
+            cells += [f"{more}{there['median_s']:.1f}", f"**{less}{there['ours_by_theirs']:.2f}**"] if there else "––"
+        rows.append(cells)
+    return table(*rows)
+
+
+def bench_scaling():
+    """Exponents of time in each size, and the memory of the largest."""
+    rows = [["time grows with the power", "of S, from 30", "of T, from 200", "of B, from 32", "of H, from 16",
+             "memory at T = 1000, thirty seeds"]]  # fmt: skip
+    for name, network in benchmark("scaling")["networks"].items():
+        curves = {curve["axis"]: curve for curve in network["curves"] if curve["S"] != 1}
+        memory = curves["T"]["points"][-1]["megabytes"]
+        rows.append([name, *(f"{curves[axis]['exponent']:.2f}" for axis in "STBH"), f"{memory:,.0f} MB"])
+    return table(*rows)
+
+
 TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-length": order_length,
           "order-ablations": order_ablations, "order-claims": order_claims, "product-seeds": product_seeds,
           "product-recipe": product_recipe, "product-stuck": product_stuck, "product-ablations": product_ablations,
@@ -1031,7 +1114,10 @@ TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-lengt
           "paper-task-2": paper_task_2, "paper-gates": paper_gates,
           "paper-phases": paper_phases, "paper-first-pair": paper_first_pair,
           "latch-figure": latch_figure, "latch-update": latch_update, "latch-time": latch_time,
-          "latch-gates": latch_gates, "latch-feedback": latch_feedback, "latch-answer": latch_answer, "latch-gradient": latch_gradient, "latch-longer": latch_longer}  # fmt: skip
+          "latch-gates": latch_gates, "latch-feedback": latch_feedback, "latch-answer": latch_answer,
+          "latch-gradient": latch_gradient, "latch-longer": latch_longer,
+          "bench-steps": bench_steps, "bench-limit": bench_limit, "bench-headline": bench_headline,
+          "bench-scaling": bench_scaling}  # fmt: skip
 
 
 def main(argv=None):
