@@ -214,16 +214,16 @@ class Network:
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
-        def zeros_by_step(rows, T=T):
+        def zeros_by_step(rows, T=T):  # (T, S, rows, B), in memory (T, rows, S, B)
             return zeros(T, rows, S, B).transpose(0, 2, 1, 3)
 
-        def flat(array):
+        def flat(array):  # such an array as (T, rows S B)
             return array.transpose(0, 2, 1, 3).reshape(len(array), -1)
 
-        def matrices(array):
+        def matrices(array):  # such an array as product takes it
             return array[:, 0] if S == 1 else array
 
-        def in_turn(array):
+        def in_turn(array):  # T items, from the first again after the last
             return itertools.islice(itertools.cycle(array), T)
 
         self.cell, self.p = cell, views(theta, cell.shapes)

@@ -20,6 +20,13 @@ def shared_blocks(source):
     return blocks
 
 
+def helpers_of_networks(source):
+    """{name: text} of the functions within Network.__init__."""
+    (network,) = (node for node in ast.parse(source).body if getattr(node, "name", "") == "Network")
+    (init,) = (node for node in network.body if getattr(node, "name", "") == "__init__")
+    return {node.name: ast.unparse(node) for node in init.body if isinstance(node, ast.FunctionDef)}
+
+
 def differing(sources):
     """Names of shared blocks that two of the sources hold with different text."""
     texts = defaultdict(set)
@@ -32,6 +39,12 @@ def differing(sources):
 @pytest.mark.parametrize("paths", [SCRIPTS, RENDERERS], ids=["scripts", "renderers"])
 def test_copies_are_identical(paths):
     assert differing((ROOT / path).read_text() for path in paths) == []
+
+
+def test_helpers_of_networks_are_identical():
+    found = [helpers_of_networks((ROOT / path).read_text()) for path in SCRIPTS]
+    alike = [helpers for helpers in found if "zeros_by_step" in helpers]
+    assert len(alike) == 3 and all(helpers == alike[0] for helpers in alike)
 
 
 def test_a_changed_copy_is_noticed():
