@@ -5,23 +5,26 @@ experiment's recipe: forward, backward, each seed's gradient clipped by its norm
 
     ours             the script itself, by its update
     PyTorch fused    nn.LSTM or nn.RNN, nn.Linear, clip_grad_norm_, Adam(fused=True); one seed after another. Where
-                     PyTorch has no such network, the nearest that it has: with forget gates, without peepholes
+                     PyTorch has no such network, the nearest that it has: with forget gates, without peepholes. (On
+                     this kind of machine nn.LSTM is one call with a backward pass of its own; nn.RNN is a loop inside.)
     PyTorch by hand  the cell's equations, automatic differentiation, Adam(fused=True); seeds side by side in one product
     JAX              the same equations in lax.scan, the whole step compiled by jit, vmap over seeds
     C                limit.c: forward and backward only, one seed after another
 
-disagreement tells how far a contestant is from computing what ours does. Everything runs on one core.
+disagreement tells how far a contestant is from computing what ours does, with its own cell. Everything runs on one core.
 """
 
 import ctypes
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -37,6 +40,15 @@ def pin():
     """Keep this process and its children on one core, so that no library has more than one thread at work."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def environment():
+    """What the scripts' own says of the machine; dirty: benchmarks or scripts are not as the commit has them."""
+    found = CASES["temporal order, LSTM"].module.environment()
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "benchmarks", ":(glob)*.py"], cwd=HERE.parent,
+                             capture_output=True)  # fmt: skip
+    versions = {name: version(name) for name in ("torch", "jax") if importlib.util.find_spec(name)}
+    return found | {"dirty": None if found["dirty"] is None else changed.returncode != 0} | versions
 
 
 @dataclass(frozen=True)
@@ -203,19 +215,20 @@ def to_features(case, x):
     return x[..., None, :] if case.script == "information_latching" else x
 
 
-def lstm_step(cell, z, c, peep, sigmoid, tanh):
-    """h and c from net inputs z (..., R, B) and c before, (..., H, B); for PyTorch and JAX alike."""
-    H, gates = cell.hidden, cell.gates
-    if peep is None:
-        a, g = sigmoid(z[..., : len(gates) * H, :]), tanh(z[..., len(gates) * H :, :])
-        gate = {name: a[..., k * H : (k + 1) * H, :] for k, name in enumerate(gates)}
-        c = (gate["f"] * c if "f" in gate else c) + gate["i"] * g
-        return gate["o"] * tanh(c), c
-    row = {name: z[..., k * H : (k + 1) * H, :] for k, name in enumerate(gates + "g")}
-    weight = {name: peep[..., k, :, None] for k, name in enumerate(gates)}
-    kept = sigmoid(row["f"] + weight["f"] * c) * c if "f" in gates else c
-    c = kept + sigmoid(row["i"] + weight["i"] * c) * tanh(row["g"])
-    return sigmoid(row["o"] + weight["o"] * c) * tanh(c), c
+def lstm_step(cell, rows, c, peep, sigmoid, tanh):
+    """h and c from net inputs, rows of (..., H, B) for each gate and g, and c before; for PyTorch and JAX alike.
+
+    peep: weights (..., H, 1) of the peepholes of each gate, or None.
+    """
+    row = dict(zip(cell.gates + "g", rows))
+    weight = dict(zip(cell.gates, peep)) if peep else {}
+
+    def gate(name, c):
+        return sigmoid(row[name] + weight[name] * c if weight else row[name])
+
+    kept = gate("f", c) * c if "f" in row else c
+    c = kept + gate("i", c) * tanh(row["g"])
+    return gate("o", c) * tanh(c), c
 
 
 def seed_axis(y):
@@ -251,6 +264,7 @@ class TorchByHand(Contestant):
         W_h, inputs = p["W"][..., :H], p["W"][..., H:-1] @ x.float() + p["W"][..., -1:]
         product = torch.addmm if self.S == 1 else torch.baddbmm
         sigmoid = (lambda z: (0.2 * z + 0.5).clamp(0, 1)) if getattr(cell, "hard", False) else torch.sigmoid
+        peep = p["peep"][..., None].unbind(-3) if "peep" in p else None
         h = c = torch.zeros(*inputs.shape[1:-2], H, case.B)
         outputs = []
         for z in inputs.unbind(0):
@@ -258,7 +272,7 @@ class TorchByHand(Contestant):
             if not cell.gates:
                 h = torch.tanh(z)
             else:
-                h, c = lstm_step(cell, z, c, p.get("peep"), sigmoid, torch.tanh)
+                h, c = lstm_step(cell, z.unflatten(-2, (-1, H)).unbind(-3), c, peep, sigmoid, torch.tanh)
             outputs.append(h)
         return self.torch_loss(p["V"], p["b"], outputs, y)
 
@@ -391,13 +405,18 @@ class Jax(Contestant):
             x = to_features(case, x).astype(theta.dtype)
             W_h, inputs = p["W"][:, :H], p["W"][:, H:-1] @ x + p["W"][:, -1:]
 
+            peep = list(p["peep"][..., None]) if "peep" in p else None
+
             def step(carry, z):
                 h, c = carry
                 z = z + W_h @ h
                 if not cell.gates:
                     h = jnp.tanh(z)
                 else:
-                    h, c = lstm_step(cell, z, c, p.get("peep"), sigmoid, jnp.tanh)
+                    rows, squash = z.reshape(-1, H, case.B), sigmoid
+                    if peep is None:  # one sigmoid for all gates
+                        rows, squash = [*sigmoid(z[:-H]).reshape(-1, H, case.B), z[-H:]], lambda gate: gate
+                    h, c = lstm_step(cell, rows, c, peep, squash, jnp.tanh)
                 return (h, c), h if every_h else None
 
             zeros = jnp.zeros((H, case.B), theta.dtype)
@@ -458,10 +477,12 @@ def build(flags, macros, library):
 
 @cache
 def compiler_works():
-    """Whether there is a gcc that makes the limit, with vectorised tanh."""
+    """Whether there is a gcc that makes the limit, with tanh from libmvec."""
     macros = {"T": 2, "B": 16, "D": 1, "H": 1, "O": 1, "READOUT": 2, "ROW_I": 0, "ROW_O": 1, "ROW_G": 2}
     with tempfile.TemporaryDirectory() as folder:
-        return shutil.which("gcc") is not None and build(Limit.flags, macros, Path(folder) / "limit.so")
+        library = Path(folder) / "limit.so"
+        made = shutil.which("gcc") is not None and build(Limit.flags, macros, library)
+        return made and re.search(rb"_ZGV\w+_tanhf", library.read_bytes()) is not None
 
 
 class Limit(Contestant):

@@ -1,9 +1,9 @@
-/* The limit of one core: one training step of an LSTM, forward and backward, as one fused loop in float32.
+/* What one core can do: a training step of an LSTM, forward and backward, as one fused loop in float32.
  *
  * Everything is known at compile time (T, B, D, H, O, the rows of the gates), sequences of the batch lie innermost, so
- * that the compiler's vectors run over them, tanh comes vectorised from libmvec, a step's values stay in registers and
- * the first cache, and weight gradients are kept as LANES partial sums until the end. No call, no pass over memory, no
- * temporary that the recurrence does not ask for. What NumPy takes more than this is the price of its calls and passes.
+ * that the compiler's vectors run over them, tanh comes vectorised from libmvec, sums stay in registers, and weight
+ * gradients are kept as LANES partial sums until the end. No call, no pass over memory, no temporary that the recurrence
+ * does not ask for; and inputs are there as floats, which NumPy makes of symbols and spikes within its time.
  *
  * Built by benchmarks/contestants.py with
  *     gcc -O3 -march=native -ffast-math -fPIC -shared -DT=50 -DB=32 ... limit.c -o limit.so -lmvec -lm

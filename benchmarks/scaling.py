@@ -2,8 +2,8 @@
 """How the cost of our training step, and its memory, grow with seeds S, steps T, sequences B and cells H.
 
 One of the four sizes is varied, the others are the experiment's headline's; T, B and H for one seed and for thirty. Each
-size is measured in a process of its own, on one core: the median time of a step (batch included) over a second or
-more, and the most memory that the process ever held.
+size is measured in a process of its own, on one core: the median time of a step (batch included) of a second of steps, at
+least three, and the most memory that the process ever held.
 
     python3 benchmarks/scaling.py            some ten minutes
     python3 benchmarks/scaling.py --quick    few sizes, small ones; writes under results/quick/
@@ -21,7 +21,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from contestants import CASES, Ours, np, pin
+from contestants import CASES, Ours, environment, np, pin
 
 NETWORKS = ("temporal order, LSTM", "multiplication", "timing, peephole")
 SIZES = {
@@ -37,12 +37,13 @@ LARGE = {"T": 200, "B": 32, "S": 30, "H": 16}  # from here on, the exponent is f
 def measure(name, S, sizes, seconds):
     """Of one network in this process: milliseconds of a step, and the megabytes that the process held at most."""
     ours = Ours(replace(CASES[name], **sizes), S)
-    steps, times, ended = ours.module.CHUNK, [], time.perf_counter() + seconds
+    steps, times = ours.module.CHUNK, []
     ours.batch(0)
     drawing = time.perf_counter()
     ours.case.draw(ours.options, 1)
     drawing = (time.perf_counter() - drawing) / steps  # of one batch
     ours.step_on(*ours.batch(0))
+    ended = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < ended:
         x, y = ours.batch(len(times) % steps)  # of the chunk that is there: what drawing takes is added
         started = time.perf_counter()
@@ -73,7 +74,7 @@ def main(argv=None):
     out = Path(options.out or ("results/quick/benchmarks" if options.quick else "results/benchmarks"))
     out.mkdir(parents=True, exist_ok=True)
     scripts = CASES[NETWORKS[0]].module
-    results = {"schema": 1, "benchmark": "scaling", "environment": scripts.environment(), "networks": {}}
+    results = {"schema": 1, "benchmark": "scaling", "environment": environment(), "networks": {}}
     for name in NETWORKS[: 1 if options.quick else None]:
         case, curves = CASES[name], []
         for axis, values in (QUICK if options.quick else SIZES).items():

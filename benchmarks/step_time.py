@@ -6,8 +6,8 @@ run in turn in this one process, on one core: in every round each one makes as m
 at a time, so that drawing is counted in full. Of the rounds, the least, the median and the largest time of a step, and
 of the medians the ratio ours / theirs. What comes before the first step (imports, compiling) is measured apart.
 
-Then the limit: forward and backward only, against a fused loop in C (limit.c), and what ours do in that time, by count:
-NumPy calls, bytes that these read and write, multiplications of the matrix products, tanh.
+Then forward and backward only, against a fused loop in C (limit.c), and what ours do in that time, by count: NumPy calls
+(universal functions, matmul and copyto), bytes that these read and write, multiplications of the matrix products, tanh.
 
     python3 benchmarks/step_time.py                 all that is installed; some ten minutes
     python3 benchmarks/step_time.py --quick         the first network, one and two seeds; writes under results/quick/
@@ -25,7 +25,8 @@ from functools import partial
 from pathlib import Path
 
 
-from contestants import CASES, Ours, OursWithoutUpdate, available, compiler_works, disagreement, np, pin
+from contestants import (CASES, Ours, OursWithoutUpdate, available, compiler_works, disagreement, environment, np,
+                         pin)  # fmt: skip
 
 TOLERANCE = 1e-4  # of disagreement, in float32
 
@@ -172,8 +173,7 @@ def main(argv=None):
     results = {
         "schema": 1,
         "benchmark": "step_time",
-        "environment": scripts.environment() | {name: sys.modules[name].__version__ for name in packages[1:]
-                                                if __import__(name)},
+        "environment": environment(),
         "config": {"seeds_at_once": all_S, "rounds": options.rounds, "contestants": [kind.name for kind in kinds]},
         "import_s": {package: import_s(package) for package in packages},
         "cases": {},
