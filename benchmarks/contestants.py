@@ -478,7 +478,7 @@ def build(flags, macros, library):
 @cache
 def compiler_works():
     """Whether there is a gcc that makes the limit, with tanh from libmvec."""
-    macros = {"T": 2, "B": 16, "D": 1, "H": 1, "O": 1, "READOUT": 2, "ROW_I": 0, "ROW_O": 1, "ROW_G": 2}
+    macros = {"T": 2, "B": 32, "D": 1, "H": 4, "O": 1, "READOUT": 2, "ROW_I": 0, "ROW_O": 1, "ROW_G": 2}
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "limit.so"
         made = shutil.which("gcc") is not None and build(Limit.flags, macros, library)
