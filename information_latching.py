@@ -282,7 +282,7 @@ class Network:
             self.acts_on = zeros(R, S, B)
             acts_on = {name: self.acts_on[k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
             acts_on.pop("o")
-            self.into_h = self.acts_on[-2 * H :]  # o and, before it is a copy of dc, g
+            self.into_h = self.acts_on[-2 * H :]  # the last rows: o and, before it is a copy of dc, g
             self.dc, *self.dc_copies = acts_on.values()
             f = row["f"] if "f" in cell.gates else self.dh_dc
             self.backward_steps = list(zip(self.dh_dc, f, self.dz, seen))

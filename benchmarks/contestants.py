@@ -513,7 +513,8 @@ class Limit(Contestant):
         y = np.ascontiguousarray(np.moveaxis(y, seed_axis(y), 0), np.float32)
         self.held = x, y
         self.pointers = [
-            [array.ctypes.data_as(ctypes.c_void_p) for array in arrays] for arrays in zip(self.state.theta, x, y, self.grad)
+            [array.ctypes.data_as(ctypes.c_void_p) for array in arrays]
+            for arrays in zip(self.state.theta, x, y, self.grad)
         ]
 
     def step(self):

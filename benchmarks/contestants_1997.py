@@ -93,13 +93,18 @@ def replace_update(module, kind):
     own, made = module.update, []
 
     def update(net, batch, rate, present):
-        end, target = batch.length[:, 0] - 1, batch.target[0, :, :, 0] if batch.target.ndim == 4 else batch.target[..., 0]
+        end, target = (
+            batch.length[:, 0] - 1,
+            batch.target[0, :, :, 0] if batch.target.ndim == 4 else batch.target[..., 0],
+        )
         first = not made
         if first:
             assert net.row.c == "F" and net.row.symbolic and not net.row.every_step, "for rows like 6a alone"
             made.append(kind(net.row, len(net.theta), 112))
         before = net.theta.copy()
-        theta, y, e = made[0].update(net.theta.copy(), batch.x[..., 0], end, target, net.theta.dtype.type(rate), present)
+        theta, y, e = made[0].update(
+            net.theta.copy(), batch.x[..., 0], end, target, net.theta.dtype.type(rate), present
+        )
         if first:
             own(net, batch, rate, present)
             error = np.linalg.norm(theta - net.theta) / np.linalg.norm(net.theta - before)

@@ -9,6 +9,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import contestants
+import contestants_1997
 import headline
 import scaling
 from contestants import CASES, Case, Limit, Ours, OursWithoutUpdate, disagreement
@@ -65,7 +66,9 @@ def test_step_time_writes_what_it_measured(call, tmp_path):
         ours = network["seeds"][S]["ours"]
         assert 0 < ours["min_ms"] <= ours["median_ms"] <= ours["max_ms"] and ours["ours_by_theirs"] == 1
     counts = network["counts"]["2"]
-    per_step = (8 + 4 + 8) * (4 + 1) * 32 * 2  # rows of W times sources of which h, x, 1; here: four cells, eight symbols
+    per_step = (
+        (8 + 4 + 8) * (4 + 1) * 32 * 2
+    )  # rows of W times sources of which h, x, 1; here: four cells, eight symbols
     assert counts["multiplications"] > 50 * per_step and counts["tanh"] == (12 + 4 + 4) * 32 * 50 * 2
     assert 50 * 13 < counts["calls"] < 50 * 20
     assert results["largest_disagreement"] <= TOLERANCE
@@ -120,6 +123,27 @@ def test_what_is_committed_was_made_by_committed_scripts():
         for made in results["experiments"].values() if name == "headline" else [results]:
             assert made["environment"]["dirty"] is False
         assert results.get("largest_disagreement", 0) <= TOLERANCE
+
+
+def test_a_step_of_1997_by_something_else_stops(tmp_path):
+    class Idle:
+        name = "Idle"
+
+        def __init__(self, row, S, T):
+            self.outputs = np.zeros((row.outputs, S))
+
+        def update(self, theta, x, end, target, rate, present):
+            assert x.shape[1:] == end.shape == (len(theta),) and target.shape == self.outputs.shape
+            return theta, self.outputs, self.outputs
+
+    module = contestants.importlib.import_module("lstm_1997")
+    real = module.update
+    try:
+        contestants_1997.replace_update(module, Idle)
+        with pytest.raises(SystemExit, match="Idle computes something else"):
+            module.main(["--quick", "--out", str(tmp_path)])
+    finally:
+        module.update = real
 
 
 def test_a_headline_by_something_else_stops(tmp_path):

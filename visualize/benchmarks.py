@@ -60,8 +60,7 @@ def guide(axis, points, size):
 def draw(networks):
     """One column for each size that varies; above milliseconds of a step, below the most memory held."""
     figure, grid = plt.subplots(2, len(AXES), figsize=(15, 8), sharex="col", sharey="row")
-    figure.suptitle("Cost is linear in steps, and in all sizes beyond the small; below, seeds, sequences and cells are "
-                    "almost free")  # fmt: skip
+    figure.suptitle("A step's time is in proportion to T; more seeds, sequences or cells cost little at first")
     for (size, label), (time, memory) in zip(AXES.items(), grid.T):
         for name, network in networks.items():
             for curve in network["curves"]:
@@ -76,6 +75,8 @@ def draw(networks):
                     guide(time, points, size)
         for axis in time, memory:
             axis.set(xscale="log", yscale="log")
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_major_formatter("{x:g}")
         memory.set_xlabel(label)
         memory.axhline(1000, color="#D55E00", lw=1.2)
     grid[0, 0].set_ylabel("milliseconds of a training step")

@@ -1042,54 +1042,87 @@ def beside(found, name):
     if name not in found:
         return "–"
     star = "" if found[name]["same_network"] else "*"
-    return f"{found[name]['median_ms_per_seed']:#.3g}{star} (**{found[name]['ours_by_theirs']:.2f}**)"
+    return f"{three_digits(found[name]['median_ms_per_seed'])}{star} (**{found[name]['ours_by_theirs']:.2f}**)"
+
+
+def three_digits(value):
+    return f"{value:#.3g}".rstrip(".")
 
 
 def bench_steps():
-    rows = [["", "seeds", "ours: median [least–most]", "PyTorch fused", "PyTorch by hand", "JAX, compiled"]]
+    rows = [["", "seeds", "ours: median [least–most]", "PyTorch's nn", "PyTorch by hand", "JAX, compiled"]]
     for name, case in benchmark("step_time")["cases"].items():
         for S, found in case["seeds"].items():
             ours = found["ours"]
-            low, middle, high = (f"{ours[key] / int(S):#.3g}" for key in ("min_ms", "median_ms", "max_ms"))
+            low, middle, high = (three_digits(ours[key] / int(S)) for key in ("min_ms", "median_ms", "max_ms"))
             peers = [beside(found, peer) for peer in ("PyTorch fused", "PyTorch by hand", "JAX")]
             rows.append([name if S == "1" else "", S, f"{middle} [{low}–{high}]", *peers])
     return table(*rows)
 
 
-def bench_limit():
-    """Where the time of thirty seeds goes: calls at the price of empty ones, arithmetic as C does it, and the rest."""
+def bench_before():
+    """Seconds before the second step: imports, and the first step, least and most over networks and numbers of seeds."""
     results = benchmark("step_time")
-    head = ["thirty seeds, ms a seed", "ours", "C", "ours / C", "C, 512-bit vectors", "ours / C",
-            "NumPy calls: their number, ms for all seeds", "arithmetic, at the pace of the fastest C",
-            "the rest", "read and written in it", "which is"]  # fmt: skip
-    rows = [head]
+    rows = [["seconds", "ours", "PyTorch's nn", "PyTorch by hand", "JAX, compiled"]]
+    imports = [results["import_s"].get(package) for package in ("numpy", "torch", "torch", "jax")]
+    first = [[found[name]["first_step_s"] for case in results["cases"].values() for found in case["seeds"].values()
+              if name in found] for name in ("ours", "PyTorch fused", "PyTorch by hand", "JAX")]  # fmt: skip
+    rows.append(["Python and imports", *(f"{value:.2f}" if value else "–" for value in imports)])
+    rows.append(["first step", *(f"{min(v):.2f}–{max(v):.2f}" if v else "–" for v in first)])
+    return table(*rows)
+
+
+LIMITS = "C, forward and backward", "C, 512-bit vectors"
+
+
+def bench_limit():
+    rows = [["forward and backward, ms a seed", "seeds", "ours", "C", "ours / C", "C, 512-bit vectors", "ours / C"]]
+    for name, case in benchmark("step_time")["cases"].items():
+        for S, found in case["seeds"].items():
+            if LIMITS[0] not in found:
+                continue
+            ours, cells = found["ours, forward and backward"], []
+            for limit in LIMITS:
+                there = found.get(limit)
+                cells += [f"{there['median_ms_per_seed']:.3f}", f"**{there['ours_by_theirs']:.1f}**"] if there else ["–"] * 2
+            rows.append([name if S == "1" else "", S, f"{ours['median_ms_per_seed']:.3f}", *cells])
+    return table(*rows)
+
+
+def bench_where():
+    """By count, where the time of the most seeds goes: calls at the price of empty ones, arithmetic at C's pace, the rest."""
+    results = benchmark("step_time")
+    rows = [["forward and backward", "seeds", "ours, ms", "NumPy calls", "what as many empty ones take", "million products",
+             "million tanh", "what C takes for all of it", "the rest", "MB read and written by all calls"]]  # fmt: skip
     for name, case in results["cases"].items():
-        found, counts = case["seeds"]["30"], case["counts"]["30"]
-        limits = [found.get(limit) for limit in ("C, forward and backward", "C, 512-bit vectors")]
-        if limits[0] is None:
-            continue
-        ours = found["ours, forward and backward"]["median_ms"]
-        calls = counts["calls"] * results["cost_of_a_call_us"] / 1e3
-        arithmetic = min(limit["median_ms"] for limit in limits if limit)
-        rest = ours - calls - arithmetic
-        pairs = [text for limit in limits for text in (
-            [f"{limit['median_ms_per_seed']:.3f}", f"**{ours / limit['median_ms']:.1f}**"] if limit else ["–", "–"])]  # fmt: skip
-        rows.append([name, f"{ours / 30:.3f}", *pairs, f"{counts['calls']:,}, {calls:.1f} ms", f"{arithmetic:.1f} ms",
-                     f"{rest:.1f} ms", f"{counts['bytes'] / 1e6:,.0f} MB",
-                     f"{counts['bytes'] / 1e6 / rest:.0f} GB/s"])  # fmt: skip
+        S = max(case["counts"], key=int)
+        found, counts = case["seeds"][S], case["counts"][S]
+        limits = [found[limit]["median_ms"] for limit in LIMITS if limit in found]
+        ours, calls = found["ours, forward and backward"]["median_ms"], counts["calls"] * results["cost_of_a_call_us"] / 1e3
+        arithmetic = min(limits, default=None)
+        rest = [f"{arithmetic:.1f} ms", f"{ours - calls - arithmetic:.1f} ms"] if limits else ["–", "–"]
+        rows.append([name, S, f"{ours:.1f}", f"{counts['calls']:,}", f"{calls:.1f} ms",
+                     f"{counts['multiplications'] / 1e6:.1f}", f"{counts['tanh'] / 1e6:.2f}", *rest,
+                     f"{counts['bytes'] / 1e6:,.0f}"])  # fmt: skip
     return table(*rows)
 
 
 def bench_headline():
     rows = [["from the shell to the end, seconds", "ours", "PyTorch's steps", "ours / PyTorch", "JAX's steps", "ours / JAX"]]
     for script, found in benchmark("headline")["experiments"].items():
-        cells = [f"`{script}.py`", f"{found['ours']['median_s']:.1f}"]
+        cells = [f"`{script}.py`", seconds_of(found["by"]["ours"])]
         for name in "PyTorch", "JAX":
-            there = found.get(name)
-            more, less = ("> ", "< ") if there and there["stopped"] else ("", "")
-            cells += [f"{more}{there['median_s']:.1f}", f"**{less}{there['ours_by_theirs']:.2f}**"] if there else "––"
+            there = found["by"].get(name)
+            less = "< " if there and there["stopped"] else ""
+            cells += [seconds_of(there), f"**{less}{there['ours_by_theirs']:.2f}**"] if there else ["–", "–"]
         rows.append(cells)
     return table(*rows)
+
+
+def seconds_of(runs):
+    """The median time of runs, and how many there were if not three."""
+    once = "" if len(runs["seconds"]) == 3 else " (one run)" if not runs["stopped"] else " (stopped)"
+    return f"{'> ' if runs['stopped'] else ''}{runs['median_s']:.1f}{once}"
 
 
 def bench_scaling():
@@ -1116,7 +1149,8 @@ TABLES = {"order-seeds": order_seeds, "order-recipe": order_recipe, "order-lengt
           "latch-figure": latch_figure, "latch-update": latch_update, "latch-time": latch_time,
           "latch-gates": latch_gates, "latch-feedback": latch_feedback, "latch-answer": latch_answer,
           "latch-gradient": latch_gradient, "latch-longer": latch_longer,
-          "bench-steps": bench_steps, "bench-limit": bench_limit, "bench-headline": bench_headline,
+          "bench-steps": bench_steps, "bench-before": bench_before, "bench-limit": bench_limit, "bench-where": bench_where,
+          "bench-headline": bench_headline,
           "bench-scaling": bench_scaling}  # fmt: skip
 
 
