@@ -30,9 +30,6 @@ EXPERIMENTS = ("temporal_order_3bit", "multiplication_problem", "timing_counting
 TOLERANCE = 0.01  # of a peer's first step: Adam's makes much of a rounding error in a small gradient
 LONG = 150  # seconds: what takes longer runs once
 LIMIT = 600  # seconds: what takes longer is stopped
-# Trials of 1997 stop when they have learned, which no two roundings do at the same time: so all learn from as many
-# sequences as no trial has learned from before.
-EQUAL = {"lstm_1997": ["--steps", "15000"]}
 
 
 def torch_kind(cell):
@@ -102,7 +99,6 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--by", choices=["JAX", "PyTorch"], help="run SCRIPT's headline by this one's training steps")
     parser.add_argument("script", nargs="?", choices=EXPERIMENTS, help="(default: all in turn)")
-    parser.add_argument("--peers", help="comma-separated, of those installed (default: all)")
     parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="the scripts' --quick runs, one round")
     parser.add_argument("--out", help="(default: results/benchmarks)")
@@ -123,16 +119,13 @@ def main(argv=None):
     for package in missing:
         print(f"{package} is not installed: left out (pip install -r benchmarks/requirements.txt)")
     peers = [name for package, name in names.items() if package not in missing]
-    if options.peers is not None:
-        peers = [name for name in peers if name in options.peers.split(",")]
-    root = Path(__file__).resolve().parent.parent
+    root, extra = Path(__file__).resolve().parent.parent, ["--quick"] if options.quick else []
     scripts = importlib.import_module(EXPERIMENTS[0])
     results = {"schema": 1, "benchmark": "headline", "experiments": {}}
     if options.script and (out / "headline.json").exists():  # the others stay as they are
         results["experiments"] = json.loads((out / "headline.json").read_text())["experiments"]
     for script in [options.script] if options.script else EXPERIMENTS:
         times = {name: [] for name in ("ours", *peers)}
-        extra = ["--quick"] if options.quick else EQUAL.get(script, [])
         for _ in range(1 if options.quick else options.rounds):
             for name in times:
                 if times[name] and times[name][0] > LONG:
