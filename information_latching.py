@@ -309,13 +309,15 @@ def forward(net, x, go_on=False):
     product, from_h = multiply if H == 1 else np.matmul, net.from_h
     into = net.by_seed(from_h)  # the last argument of a call takes its result
 
-    def squash(gates):
-        if cell.hard:
-            gates.clip(zero, one, gates)
-        else:
-            tanh(gates, gates)
-            multiply(gates, half, gates)
-            add(gates, half, gates)
+    def hard_sigmoid(gates):
+        gates.clip(zero, one, gates)
+
+    def logistic(gates):
+        tanh(gates, gates)
+        multiply(gates, half, gates)
+        add(gates, half, gates)
+
+    squash = hard_sigmoid if cell.hard else logistic
 
     if cell.kind == "srnn":
         for a, h_before, h in net.forward_steps[:T]:

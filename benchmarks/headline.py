@@ -7,9 +7,10 @@
 
 The second form is what the first one starts and times, each in a process of its own, on one core, in turn. The script
 runs as always, with its own data, evaluation, snapshots and files; only the training step (forward, backward, clipping,
-Adam) is the contestant's (contestants.py), and the first one is compared with the script's own. The peers are spared the training loss. "PyTorch" is nn.LSTM or nn.RNN where
-there is one, else the cell by hand. Medians of three runs; what takes longer than LONG seconds runs once, and no longer than LIMIT. Writes
-headline.json into --out (default: results/benchmarks). lstm_1997.py learns by other steps: contestants_1997.py has them.
+Adam) is the contestant's (contestants.py), and the first one is compared with the script's own. The peers are spared
+the training loss. "PyTorch" is nn.LSTM or nn.RNN where there is one, else the cell by hand. lstm_1997.py learns by other
+steps: contestants_1997.py has them. Medians of three runs; what takes longer than LONG seconds runs once, and no longer
+than LIMIT. Writes headline.json into --out (default: results/benchmarks).
 """
 
 import argparse
@@ -33,9 +34,9 @@ LIMIT = 600  # seconds: what takes longer is stopped
 
 
 def torch_kind(cell):
-    """PyTorch's fused network if it is the cell's own, else the cell by hand."""
-    fused = hasattr(cell, "blocks") or hasattr(cell, "peephole") or not hasattr(cell, "T")
-    return TorchFused if fused and TorchFused.nearest(cell) == cell else TorchByHand
+    """PyTorch's own network if there is one for the cell, else the cell by hand."""
+    latching = hasattr(cell, "T")  # hard gates, and thirty seeds side by side
+    return TorchByHand if latching or TorchFused.nearest(cell) != cell else TorchFused
 
 
 def replace_update(module, kind_of):

@@ -24,9 +24,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-
-from contestants import (CASES, Ours, OursWithoutUpdate, available, compiler_works, disagreement, environment, np,
-                         pin)  # fmt: skip
+from contestants import CASES, Ours, OursWithoutUpdate, available, compiler_works, disagreement, environment, np, pin
 
 TOLERANCE = 1e-4  # of disagreement, in float32
 
