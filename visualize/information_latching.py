@@ -265,7 +265,7 @@ def time():
     axes[0].set_ylabel(f"of {len(results['seeds'])} networks, how many latch")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(
-        f"With three times the epochs or ten times the rate an LSTM does not latch either ({LATCHED} right or more)"
+        f"With three times the epochs or ten times the rate an LSTM hardly ever latches ({LATCHED} right or more)"
     )
     return figure
 
