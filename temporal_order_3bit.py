@@ -20,8 +20,11 @@ row of each gate. Backpropagation through all steps, clipping of the gradient's 
 
 Axes of arrays: S seeds (independent networks, trained side by side), T steps, B sequences of a batch, D = 8 inputs,
 H cells, O = 4 classes, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and candidates, P
-parameters of a network. Names: a, net inputs that become activations; ig, what is written to c; tie, which row of W
-each of the R rows has. A d before a name makes it the gradient of the loss; dz is that with respect to net inputs.
+parameters of a network. Arrays are (T, rows, S, B); seeds_first gives the view that a matrix product takes.
+
+Names. a: net inputs z, which activations replace, then their local derivatives, then dz. tie (R, rows of W): the row of
+W that each of the R rows uses. part: a factor that several local derivatives share. d<name>: the gradient of the loss
+with respect to <name>. error (R, S, B): dh on the rows of o (of an RNN, on all), dc on the others.
 
 The headline, python3 temporal_order_3bit.py, one seed of each network, ends like this:
 
@@ -29,13 +32,15 @@ The headline, python3 temporal_order_3bit.py, one seed of each network, ends lik
     lstm         176      1/1      1.000 [1.000, 1.000]              4,800      2.8
     rnn           72      0/1      0.250 [0.250, 0.250]                  -      1.3
 
-Files in --out (default: results/temporal_order_3bit). results.json: settings and, for each network, the history of
-every seed, final values and measures (see measure). snapshots.npz, for the first seed, N snapshots over training of
-four recorded sequences, one of each class, under lstm/ and rnn/:
+It writes results/temporal_order_3bit. Every other command writes runs/temporal_order_3bit/<the options that differ>,
+unless --out names a folder. results.json has the settings and, for each network, the history of every seed, the loss of
+each training batch of the recorded seed (history/batch_loss) and the final values. snapshots.npz has, under lstm/ and
+rnn/, N snapshots over training of what the recorded seed does with four sequences, one of each class, and the weights
+of all seeds after the last step, which is also the last snapshot:
 
     step (N,)   x (T, 4) indices into "abcdXYBE"   y (4,) classes     p (N, O, 4) softmax at the last step
     h (N, T, H, 4)   lstm only: c, and the gates i, [f], o, each (N, T, H, 4)
-    weights/W (rows, K)   weights/V (O, H)   weights/b (O, 1), after the last step
+    weights/W (S, rows, K)   weights/V (S, O, H)   weights/b (S, O, 1)
 
 How this differs from the paper: T = 50 instead of 100 to 110 (--paper-lengths has the paper's, one length for a batch
 and for each 128 held-out sequences); backpropagation through time, batches, Adam and clipping instead of truncated
@@ -57,15 +62,11 @@ import json
 import math
 import os
 import platform
-import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,6 +77,8 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 EXPERIMENT = "temporal_order_3bit"
+SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
+NO_SETTINGS = ("out", "force", "resume", "quick", "gradcheck", "record_hidden")  # options that do not shape a run
 SYMBOLS = "abcdXYBE"
 X, START, END = (SYMBOLS.index(symbol) for symbol in "XBE")
 CLASSES = ("XX", "XY", "YX", "YY")
@@ -86,17 +89,17 @@ RECIPES = {
     "default": {"lr": 0.025, "schedule": "cosine", "input_gate_bias": -4.0, "beta2": 0.95},
     "writeup": {"lr": 0.02, "schedule": "constant", "input_gate_bias": -1.0, "beta2": 0.999},
 }
-QUICK = {"steps": 150, "eval_n": 128, "out": f"results/quick/{EXPERIMENT}"}
+QUICK = {"steps": 150, "eval_n": 128}
 CLIP = 1.0
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 32  # batches drawn at a time
-BLOCK = 2**16  # values of one variable that backward works on at a time: what caches hold
-EVAL_BLOCK = 128  # held-out sequences that pass through the network side by side
+SPAN = 2**16  # values of one variable that backward works on at a time: what caches hold
+ESTIMATED_AFTER = 20  # steps: the time that a run takes
+EVAL_BATCH = 128  # held-out sequences that pass through the network side by side
 
 # ------------------------------------------------------------------------------------------------------ data
 
 
-# shared block
 def stream(seed, *key):
     """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
@@ -132,17 +135,17 @@ def make_batch(rng, lengths, ranges, labels=None):
     return symbols, labels
 
 
-def draw_population(options, key, block, n):
-    """n sequences for every seed, from its stream key, in blocks of one length each (the same for all seeds).
+def draw_population(options, key, group, n):
+    """n sequences for every seed, from its stream key, in groups of one length each (the same for all seeds).
 
-    Returns symbols (T, S, n), labels (S, n) and the lengths of the blocks.
+    Returns symbols (T, S, n), labels (S, n) and the lengths of the groups.
     """
     if options.paper_lengths:
         ranges = PAPER_RANGES
-        T = stream(0, LENGTHS, *key).integers(*PAPER_LENGTHS, size=math.ceil(n / block), endpoint=True)
+        T = stream(0, LENGTHS, *key).integers(*PAPER_LENGTHS, size=math.ceil(n / group), endpoint=True)
     else:
-        ranges, T = marker_ranges(options.T), np.full(math.ceil(n / block), options.T)
-    lengths = np.repeat(T, block)[:n]
+        ranges, T = marker_ranges(options.T), np.full(math.ceil(n / group), options.T)
+    lengths = np.repeat(T, group)[:n]
     drawn = [make_batch(stream(seed, *key), lengths, ranges) for seed in options.seeds]
     return np.stack([symbols for symbols, _ in drawn], axis=1), np.stack([labels for _, labels in drawn]), T
 
@@ -176,7 +179,6 @@ class Cell:
 assert Cell("lstm").P == 176 and Cell("rnn").P == 72  # the write-up has 184 and 68
 
 
-# shared block
 def views(theta, shapes):
     """Cut flat parameters theta (S, P) into named views of shape (S, *shape), in the order of shapes."""
     named, start = SimpleNamespace(), 0
@@ -199,35 +201,21 @@ def init_theta(cell, seeds, dtype, input_gate_bias):
 
 
 class Network:
-    """S networks on parameters theta (S, P), with every array that their passes write, cut into steps beforehand.
+    """S networks on parameters theta (S, P), and every array that their passes write.
 
     T: steps of the longest sequence; B: sequences side by side; only with backward=True can gradients be had.
-
-    Arrays are (T, S, rows, B) to look at; in memory, the rows of a step come before its seeds. So what a step does to
-    some rows of all seeds, it does to one piece of memory, flat (T, rows S B), and only the products see S matrices.
+    span: steps whose local derivatives backward forms at a time; as many as caches hold if not given.
     """
 
-    def __init__(self, cell, theta, T, B, backward=True):
+    def __init__(self, cell, theta, T, B, backward=True, span=None):
         S, H, G = len(theta), cell.hidden, len(cell.gates)
         R, K = (G + 1) * H, cell.hidden + D + 1
 
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
-        def zeros_by_step(rows, T=T):  # (T, S, rows, B), in memory (T, rows, S, B)
-            return zeros(T, rows, S, B).transpose(0, 2, 1, 3)
-
-        def flat(array):  # such an array as (T, rows S B)
-            return array.transpose(0, 2, 1, 3).reshape(len(array), -1)
-
-        def matrices(array):  # such an array as product takes it
-            return array[:, 0] if S == 1 else array
-
-        def in_turn(array):  # T items, from the first again after the last
-            return itertools.islice(itertools.cycle(array), T)
-
         self.cell, self.p = cell, views(theta, cell.shapes)
-        # The cells of a block have equal gate rows: W_full = tie W. Halving the gate rows lets one tanh make all
+        # Cells of a block have equal gate rows: W_full = tie W. Halving the gate rows lets one tanh make all
         # activations: sigma(z) = (1 + tanh(z / 2)) / 2.
         block = np.arange(H) * cell.blocks // H
         parameter_row = np.concatenate([k * cell.blocks + block for k in range(G)] + [G * cell.blocks + np.arange(H)])
@@ -236,46 +224,47 @@ class Network:
         self.half = np.array(0.5, theta.dtype)
         self.W_full, self.W_scaled, self.W_hT = zeros(S, R, K), zeros(S, R, K), zeros(S, H, R)
 
-        self.v = zeros_by_step(K, T + 1)  # sources [h_{t-1}; x_t; 1]
-        self.v[:, :, -1] = 1
-        self.x, self.h = self.v[:-1, :, H:-1], self.v[1:, :, :H]
+        self.v = zeros(T + 1, K, S, B)  # sources [h_{t-1}; x_t; 1]
+        self.v[:, -1] = 1
+        self.x, self.h = self.v[:-1, H:-1], self.v[1:, :H]
         self.symbols, self.one_hot = np.zeros((T, S, B), np.uint8), np.zeros((D, T, S, B), bool)
-        self.a = zeros_by_step(R)  # net inputs, which activations replace, and these dz
-        self.gates = self.a[:, :, : G * H]
-        row = self.row = {name: self.a[:, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-        products = matrices(self.v[:-1]), matrices(self.a)
-        if cell.kind == "rnn":
-            self.forward_steps = list(zip(*products, flat(self.a), flat(self.h)))
-        else:
-            self.c, self.ig = zeros_by_step(H, T + 1), zeros(H * S * B)
-            arrays = row | {"gates": self.gates, "c_before": self.c[:-1], "c": self.c[1:], "h": self.h}
-            self.flat = {name: flat(array) for name, array in arrays.items()}
-            i, f, o, g = (self.flat.get(name, self.flat["i"]) for name in "ifog")  # no forget gate: f is not looked at
-            rows = flat(self.a), self.flat["gates"], i, f, o, g, self.flat["c_before"], self.flat["c"], self.flat["h"]
-            self.forward_steps = list(zip(*products, *rows))
+        self.a = zeros(T, R, S, B)
+        self.gates = self.a[:, : G * H]
+        self.row = {name: self.a[:, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        arrays = [self.a, self.h]
+        if cell.gates:
+            self.c, self.ig = zeros(T + 1, H, S, B), zeros(H, S, B)
+            i, f, o, g = (self.row.get(name, self.row["i"]) for name in "ifog")  # no forget gate: f is not read
+            arrays += [self.gates, i, f, o, g, self.c[:-1], self.c[1:]]
+        self.forward_steps = list(zip(seeds_first(self.v), seeds_first(self.a), *map(by_step, arrays)))
         if not backward:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
-        self.dW_full, self.v_transposed = zeros(T, S, R, K), self.v.transpose(0, 1, 3, 2)
-        n = self.n = max(1, min(T, BLOCK // (H * S * B)))
-        # What each row of a acts on: the loss's derivative by h for o, and for an RNN; by c for the others, in copies.
-        self.acts_on = zeros_by_step(R, 1)
-        acts_on = {name: self.acts_on[:, :, k * H : (k + 1) * H] for k, name in enumerate(row)}
-        self.dh = acts_on.pop("o" if cell.gates else "g")
-        self.dh_matrices, self.dh_flat, self.acts_on_flat = matrices(self.dh)[0], flat(self.dh)[0], flat(self.acts_on)[0]
-        steps = [flat(self.a), matrices(self.a)]
+        self.dW_full = zeros(T, S, R, K)
+        self.span = span or max(1, min(T, SPAN // (H * S * B)))
+        self.error = zeros(R, S, B)
+        self.error_row = {name: self.error[k * H : (k + 1) * H] for k, name in enumerate(self.row)}
+        self.dh = self.error_row["o" if cell.gates else "g"]
+        arrays = [seeds_first(self.a), by_step(self.a)]
         if cell.gates:
-            self.dc, *self.dc_copies = (flat(array)[0] for array in acts_on.values())
-            self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
-            self.dc_from_h = zeros(H * S * B)
-            steps += [in_turn(self.dh_dc), in_turn(self.f)]
-        self.backward_steps = list(zip(*steps))
+            self.part, self.dh_dc, self.f = (zeros(self.span, H, S, B) for _ in range(3))
+            arrays += [itertools.cycle(by_step(self.dh_dc)), itertools.cycle(by_step(self.f))]  # t uses entry t % span
+        self.backward_steps = list(zip(*arrays))
 
 
-# shared block
+def by_step(array):
+    """The view (T, rows S B) of an array (T, rows, S, B): NumPy's calls are faster on one axis than on three."""
+    return array.reshape(len(array), -1)
+
+
+def seeds_first(array):
+    """The view of an array (..., rows, S, B) that products take: (..., S, rows, B), of one seed (..., rows, B)."""
+    return array[..., 0, :] if array.shape[-2] == 1 else array.swapaxes(-2, -3)
+
+
 def product(W):
-    """f(v, out), which puts the products of W (S, n, k) and v into out; one seed's are matrices, without an axis S."""
+    """f(v, out), which puts the products of W (S, n, k) and v, a view of seeds_first, into out."""
     return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
@@ -287,31 +276,36 @@ def forward(net, symbols):
     T, p = len(symbols), net.p
     np.copyto(net.symbols[:T], symbols)
     np.equal(net.symbols, ALPHABET[:, None, None, None], out=net.one_hot)
-    np.copyto(net.x[:T], net.one_hot.transpose(1, 2, 0, 3)[:T])
+    np.copyto(net.x[:T], net.one_hot.swapaxes(0, 1)[:T])
     np.matmul(net.tie, p.W, out=net.W_full)
     np.multiply(net.W_full, net.scale, out=net.W_scaled)
     W_times, half = product(net.W_scaled), net.half
     add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
     if net.cell.kind == "rnn":
         for v, z, a, h in net.forward_steps[:T]:
-            W_times(v, z)
-            tanh(a, h)
+            W_times(v, z)  # z_t = W v_t
+            tanh(a, h)  # h_t = tanh(z_t)
     else:
-        ig, forget_gate = net.ig, net.cell.forget_gate
-        for v, z, a, gates, i, f, o, g, c_before, c, h in net.forward_steps[:T]:
-            W_times(v, z)
-            tanh(a, a)
+        ig, forget_gate = net.ig.ravel(), net.cell.forget_gate
+        for v, z, a, h, gates, i, f, o, g, c_before, c in net.forward_steps[:T]:
+            W_times(v, z)  # z_t = W v_t; z_t / 2 in the rows of gates
+            tanh(a, a)  # g_t = tanh(z_t); tanh(z_t / 2) in the rows of gates
             multiply(gates, half, gates)
-            add(gates, half, gates)
-            multiply(i, g, ig)
+            add(gates, half, gates)  # i_t, f_t, o_t = sigma(z_t) = 1/2 + tanh(z_t / 2) / 2
+            multiply(i, g, ig)  # i_t g_t
             if forget_gate:
                 multiply(f, c_before, c)
-                add(c, ig, c)
+                add(c, ig, c)  # c_t = f_t c_{t-1} + i_t g_t
             else:
-                add(c_before, ig, c)
+                add(c_before, ig, c)  # c_t = c_{t-1} + i_t g_t
             tanh(c, h)
-            multiply(o, h, h)
-    return p.V @ net.h[T - 1].copy() + p.b  # contiguous: so the order of a sum does not depend on S
+            multiply(o, h, h)  # h_t = o_t tanh(c_t)
+    return p.V @ last_h(net, T) + p.b  # V h_T + b
+
+
+def last_h(net, T):
+    """h_T of the T steps just run, (S, H, B), rows first in memory for any S, so that sums have one order."""
+    return net.h[T - 1].swapaxes(0, 1).copy()
 
 
 def softmax(logits):
@@ -321,12 +315,12 @@ def softmax(logits):
 
 
 def cross_entropy(logits, labels):
-    """Loss (S, B) of logits (S, O, B) under labels (S, B), and its derivative by the logits, (S, O, B)."""
+    """Loss (S, B) of logits (S, O, B) under labels (S, B), and its gradient with respect to the logits, (S, O, B)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     e = np.exp(shifted)
     total = e.sum(axis=1, keepdims=True)
     target = labels[:, None] == np.arange(O)[:, None]
-    return np.log(total[:, 0]) - (shifted * target).sum(axis=1), e / total - target
+    return np.log(total[:, 0]) - (shifted * target).sum(axis=1), e / total - target  # -log p[class], p - target
 
 
 # -------------------------------------------------------------------------------------------------- backward
@@ -337,66 +331,69 @@ def backward(net, T, d_logits):
 
     The activations of these steps are gone afterwards: net.a then holds dz.
     """
-    p, d, a, dh, h_last, n = net.p, net.d, net.a, net.dh_flat, net.h[T - 1].copy(), net.n
-    np.matmul(d_logits, h_last.transpose(0, 2, 1), out=d.V)
-    d_logits.sum(axis=2, keepdims=True, out=d.b)
-    np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh[0])
+    p, d, dh = net.p, net.d, net.dh.ravel()
+    np.matmul(d_logits, last_h(net, T).transpose(0, 2, 1), out=d.V)  # dV = d_logits h_T^T
+    d_logits.sum(axis=2, keepdims=True, out=d.b)  # db = sum of d_logits over the batch
+    np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh.swapaxes(0, 1))  # dh_T = V^T d_logits
     np.copyto(net.W_hT, net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1))
-    W_hT_times, dh_matrices = product(net.W_hT), net.dh_matrices
-    add, copyto, multiply, forget_gate = np.add, np.copyto, np.multiply, net.cell.forget_gate
+    W_hT_times, dh_out = product(net.W_hT), seeds_first(net.dh)
+    add, copyto, multiply = np.add, np.copyto, np.multiply
     if net.cell.gates:
-        acts_on, dc, dc_copies, dc_from_h = net.acts_on_flat, net.dc, net.dc_copies, net.dc_from_h
+        error, forget_gate = net.error.ravel(), net.cell.forget_gate
+        dc, *dc_copies = (row.ravel() for name, row in net.error_row.items() if name != "o")
         dc.fill(0)
-    for first in range((T - 1) // n * n, -1, -n):
-        block = slice(first, min(first + n, T))
-        derivatives(net, block)
-        steps = net.backward_steps[block][::-1]
+        dc_from_h = np.empty_like(dc)
+    for first in range((T - 1) // net.span * net.span, -1, -net.span):
+        steps = slice(first, min(first + net.span, T))
+        local_derivatives(net, steps)
         if net.cell.kind == "rnn":
-            for dz, dz_matrices in steps:
-                multiply(dz, dh, dz)
-                W_hT_times(dz_matrices, dh_matrices)
+            for dz, a in net.backward_steps[steps][::-1]:
+                multiply(a, dh, a)  # dz_t = dh_t (1 - h_t^2)
+                W_hT_times(dz, dh_out)  # dh_{t-1} = W_h^T dz_t
         else:
-            for dz, dz_matrices, dh_dc, f in steps:
+            for dz, a, dh_dc, f in net.backward_steps[steps][::-1]:
                 multiply(dh_dc, dh, dc_from_h)
-                add(dc, dc_from_h, dc)
-                for copy in dc_copies:
-                    copyto(copy, dc)
-                multiply(dz, acts_on, dz)
+                add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
+                for dc_copy in dc_copies:
+                    copyto(dc_copy, dc)
+                multiply(a, error, a)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz
                 if forget_gate:
-                    multiply(dc, f, dc)
-                W_hT_times(dz_matrices, dh_matrices)
-        np.matmul(a[block], net.v_transposed[block], out=net.dW_full[block])
-    np.matmul(net.tie.T, net.dW_full[:T].sum(axis=0), out=d.W)
+                    multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
+                W_hT_times(dz, dh_out)  # dh_{t-1} = W_h^T dz_t
+        dz, v_transposed = net.a[steps].swapaxes(1, 2), net.v[steps].transpose(0, 2, 3, 1)
+        np.matmul(dz, v_transposed, out=net.dW_full[steps])  # dz_t v_t^T
+    np.matmul(net.tie.T, net.dW_full[:T].sum(axis=0), out=d.W)  # dW = tie^T sum_t dz_t v_t^T
 
 
-def derivatives(net, block):
-    """What backpropagation can know of a block of steps before the recurrence: derivatives that do not depend on it.
+def local_derivatives(net, steps):
+    """Derivatives within each of some steps (a slice), which need no error of later steps.
 
-    Those by net inputs, of h for o and the rows of an RNN and of c for the other rows, in place of the activations; of
-    h by c.
+    Of h with respect to the net inputs of o (for an RNN: to all), of c with respect to the others, in place of the
+    activations in net.a; of h with respect to c, in net.dh_dc; of c_t with respect to c_{t-1}, in net.f.
     """
     if net.cell.kind == "rnn":
-        h, a = net.h[block], net.a[block]
+        h, a = net.h[steps], net.a[steps]
         np.multiply(h, h, out=a)
-        np.subtract(1, a, out=a)
+        np.subtract(1, a, out=a)  # dh/dz = 1 - h^2
         return
-    i, o, g, gates, c, h = (net.flat[name][block] for name in ("i", "o", "g", "gates", "c", "h"))
+    i, o, g = (net.row[name][steps] for name in "iog")
+    gates, c, c_before, h = net.gates[steps], net.c[1:][steps], net.c[:-1][steps], net.h[steps]
     part, dh_dc = net.part[: len(c)], net.dh_dc[: len(c)]
     np.tanh(c, out=part)
-    np.multiply(h, part, out=part)
-    np.subtract(o, part, out=dh_dc)
-    np.multiply(i, g, out=part)
-    np.multiply(part, g, out=g)
-    np.subtract(i, g, out=g)
+    np.multiply(h, part, out=part)  # h tanh(c) = o tanh(c)^2
+    np.subtract(o, part, out=dh_dc)  # dh/dc = o (1 - tanh(c)^2)
+    np.multiply(i, g, out=part)  # i g
+    np.multiply(part, g, out=g)  # i g^2
+    np.subtract(i, g, out=g)  # dc/dz_g = i (1 - g^2)
     if net.cell.forget_gate:
-        f = net.flat["f"][block]
-        np.copyto(net.f[: len(f)], f)
-    np.subtract(1, gates, out=gates)
-    np.multiply(i, part, out=i)
-    np.multiply(o, h, out=o)
+        np.copyto(net.f[: len(c)], net.row["f"][steps])  # dc_t/dc_{t-1} = f
+    np.subtract(1, gates, out=gates)  # 1 - i, 1 - f, 1 - o
+    np.multiply(i, part, out=i)  # dc/dz_i = i g (1 - i)
+    np.multiply(o, h, out=o)  # dh/dz_o = o tanh(c) (1 - o) = h (1 - o)
     if net.cell.forget_gate:
-        np.multiply(f, net.f[: len(f)], out=f)
-        np.multiply(f, net.flat["c_before"][block], out=f)
+        f = net.row["f"][steps]
+        np.multiply(f, net.f[: len(c)], out=f)  # f (1 - f)
+        np.multiply(f, c_before, out=f)  # dc/dz_f = c_{t-1} f (1 - f)
 
 
 # ------------------------------------------------------------------------------------------------------ Adam
@@ -411,18 +408,21 @@ def clip_by_norm(grad, limit):
 
 
 # shared block
-def adam(state, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
-    """Update number state.step + 1 of Adam (Kingma and Ba 2015) on state.theta with its moments m and v, (S, P) each.
+class Adam:
+    """Adam (Kingma and Ba 2015): its step count and moments m and v (S, P) for parameters theta (S, P)."""
 
-    In place. Rows that are not active (S,) keep their parameters; a row that would not stay finite does, and leaves it.
-    """
-    state.step += 1
-    state.m += (1 - beta1) * (grad - state.m)
-    state.v += (1 - beta2) * (grad * grad - state.v)
-    root = np.sqrt(state.v / (1 - beta2**state.step)) + epsilon
-    theta = np.asarray(state.theta - lr / (1 - beta1**state.step) * state.m / root, state.theta.dtype)
-    active &= np.isfinite(theta).all(axis=1)
-    np.copyto(state.theta, theta, where=active[:, None])
+    def __init__(self, theta):
+        self.step, self.theta, self.m, self.v = 0, theta, np.zeros_like(theta), np.zeros_like(theta)
+
+    def update(self, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
+        """Change theta in place. A seed whose update is not finite keeps its parameters and leaves active (S,)."""
+        self.step += 1
+        self.m += (1 - beta1) * (grad - self.m)
+        self.v += (1 - beta2) * (grad * grad - self.v)
+        root = np.sqrt(self.v / (1 - beta2**self.step)) + epsilon
+        theta = np.asarray(self.theta - lr / (1 - beta1**self.step) * self.m / root, self.theta.dtype)
+        active &= np.isfinite(theta).all(axis=1)
+        np.copyto(self.theta, theta, where=active[:, None])
 
 
 # -------------------------------------------------------------------------------------------- gradient check
@@ -439,33 +439,27 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and whose it is; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
 
-    The error is |a - n| / max(|a|, |n|, floor); fewer than 90 % of gradients above the floor prove too little.
+    The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
     size = np.maximum(np.abs(analytic), np.abs(numerical))
     error = np.abs(analytic - numerical) / np.maximum(size, floor)
     error = np.where(np.isfinite(error), error, np.inf)
     worst, share = int(error.argmax()), float((size > floor).mean())
-    place = [f"{name}[{', '.join(map(str, i))}]" for name, shape in shapes.items() for i in np.ndindex(shape)][worst]
+    place = [f"{name}{list(index)}" for name, shape in shapes.items() for index in np.ndindex(shape)][worst]
     ok = error[worst] <= tolerance and share >= 0.9
-    print(f"{variant:28} largest relative error {error[worst]:.1e} at {place:9} of {len(error):4} parameters, "
-          f"{100 * share:.0f} % above {floor:g}: {'ok' if ok else 'FAILED'}")
+    print(f"{variant:40} largest relative error {error[worst]:.1e} at {place:10} of {len(error):4} parameters, "
+          f"{100 * share:3.0f} % above {floor:g}: {'ok' if ok else 'FAILED'}")  # fmt: skip
     return ok
 
 
 def gradient_check():
     """Check every parameter of every variant of network, in float64; returns the exit status, 0 or 1."""
-    variants = {
-        "rnn": Cell("rnn"),
-        "lstm": Cell("lstm"),
-        "lstm, forget gate": Cell("lstm", forget_gate=True),
-        "lstm, 2 blocks": Cell("lstm", blocks=2),
-        "lstm, 2 blocks, forget gate": Cell("lstm", blocks=2, forget_gate=True),
-    }
+    lstms = [Cell("lstm", blocks=blocks, forget_gate=forget_gate) for blocks in (4, 2) for forget_gate in (False, True)]
     T, B, ok = 8, 6, True
     symbols, labels = make_batch(stream(2, TRAIN), np.full(B, T), marker_ranges(T))
-    for variant, cell in variants.items():
+    for cell in [Cell("rnn"), *lstms]:
 
         def loss(population):
             net = Network(cell, population, T, B, backward=False)
@@ -473,11 +467,14 @@ def gradient_check():
             return per_sequence.mean(axis=1)
 
         theta = 0.5 * stream(2, INIT).standard_normal((1, cell.P))
-        net = Network(cell, theta, T, B)
-        for answer in (labels + 1) % O, labels:  # the first leaves traces that the second pass must not heed
-            _, d_logits = cross_entropy(forward(net, symbols[:, None]), answer[None])
-            backward(net, T, d_logits / B)
-        ok &= compare_gradients(variant, net.grad[0], numerical_gradient(loss, theta[0]), cell.shapes)
+        numerical = numerical_gradient(loss, theta[0])
+        variant = cell.kind + ", 2 blocks" * (cell.blocks == 2) + ", forget gate" * cell.forget_gate
+        for span in T, 3:
+            net = Network(cell, theta, T, B, span=span)
+            for answer in (labels + 1) % O, labels:  # the first leaves traces that the second pass must not heed
+                _, d_logits = cross_entropy(forward(net, symbols[:, None]), answer[None])
+                backward(net, T, d_logits / B)
+            ok &= compare_gradients(f"{variant}, spans of {span}", net.grad[0], numerical, cell.shapes)
     return 0 if ok else 1
 
 
@@ -485,83 +482,31 @@ def gradient_check():
 
 
 def held_out(options):
-    """The held-out sequences of every seed, drawn once: [(symbols (T, S, n), labels (S, n)), ...], n = EVAL_BLOCK."""
-    n = math.ceil(options.eval_n / EVAL_BLOCK) * EVAL_BLOCK
-    symbols, labels, lengths = draw_population(options, (EVAL,), EVAL_BLOCK, n)
-    cuts = [slice(k, k + EVAL_BLOCK) for k in range(0, n, EVAL_BLOCK)]
+    """The held-out sequences of every seed, drawn once: [(symbols (T, S, n), labels (S, n)), ...], n = EVAL_BATCH."""
+    n = math.ceil(options.eval_n / EVAL_BATCH) * EVAL_BATCH
+    symbols, labels, lengths = draw_population(options, (EVAL,), EVAL_BATCH, n)
+    cuts = [slice(k, k + EVAL_BATCH) for k in range(0, n, EVAL_BATCH)]
     return [(symbols[:T, :, cut], labels[:, cut]) for T, cut in zip(lengths, cuts)]
 
 
-def evaluate(net, blocks, n):
+def evaluate(net, batches, n):
     """Loss of the first n held-out sequences, the classes predicted, and the true ones, each (S, n)."""
     loss, predicted = [], []
-    for symbols, labels in blocks:
+    for symbols, labels in batches:
         logits = forward(net, symbols)
         loss.append(cross_entropy(logits, labels)[0])
         predicted.append(logits.argmax(axis=1))
-    labels = [labels for _, labels in blocks]
+    labels = [labels for _, labels in batches]
     return tuple(np.concatenate(arrays, axis=1)[:, :n] for arrays in (loss, predicted, labels))
 
 
-def sign_accuracy(signs, labels):
-    """Share of classes told by sign patterns (n, cells): the first half says what each means, the second is told."""
-    pattern = np.unique(signs, axis=0, return_inverse=True)[1].ravel()
-    half, table = len(labels) // 2, np.zeros((pattern.max() + 1, O))
-    np.add.at(table, (pattern[:half], labels[:half]), 1)
-    return (table.argmax(axis=1)[pattern[half:]] == labels[half:]).mean()
-
-
-def sign_accuracy_of_best(signs, labels, cells):
-    """sign_accuracy by so many cells, those that do best within the first half."""
-    half, choices = len(labels) // 2, itertools.combinations(range(signs.shape[1]), min(cells, signs.shape[1]))
-    best = max(choices, key=lambda choice: sign_accuracy(signs[:half, choice], labels[:half]))
-    return sign_accuracy(signs[:, best], labels)
-
-
-def measure(net, blocks):
-    """What the pictures of an LSTM are said to show, over all whole blocks of held-out sequences: {name: (S,)}.
-
-    gate_* and write_*: the mean of max_k i_t, and of sum_k |i_t g_t|, at the two markers, at the distractors (also at
-    those before, between and after the markers) and at the end; *_selectivity: the ratio of markers to distractors.
-    output_gate_*: the mean of max_k o_t at the last step and before it. sign_accuracy*: of the class, by the signs of
-    the final c of all cells or two; of either marker, by the sign of one cell.
-    """
-    parts, signs = [], []
-    for symbols, _ in blocks:
-        T = len(symbols)
-        forward(net, symbols)
-        output, written = net.row["o"][:T].max(axis=2), net.row["i"][:T] * net.row["g"][:T]
-        part = {"output_gate_at_end": output[-1].mean(axis=1), "output_gate_before": output[:-1].mean(axis=(0, 2))}
-        marker, distractor = (symbols >= X) & (symbols < START), symbols < X
-        seen = marker.cumsum(axis=0)
-        places = {"at_markers": marker, "at_distractors": distractor}
-        places |= {place: distractor & (seen == n) for n, place in enumerate(("before", "between", "after"))}
-        for name, value in ("gate", net.row["i"][:T].max(axis=2)), ("write", np.abs(written).sum(axis=2)):
-            part[f"{name}_at_end"] = value[-1].mean(axis=1)
-            for place, here in places.items():
-                part[f"{name}_{place}"] = (value * here).sum(axis=(0, 2)) / here.sum(axis=(0, 2))
-        parts.append(part)
-        signs.append(net.c[T] > 0)
-    measures = {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
-    for name in "gate", "write":
-        measures[f"{name}_selectivity"] = measures[f"{name}_at_markers"] / measures[f"{name}_at_distractors"]
-    signs = np.concatenate(signs, axis=2).transpose(0, 2, 1)  # (S, n, H)
-    labels = np.concatenate([labels for _, labels in blocks], axis=1)
-    by_seed = list(zip(signs, labels))
-    measures["sign_accuracy"] = np.array([sign_accuracy(s, y) for s, y in by_seed])
-    measures["sign_accuracy_two_cells"] = np.array([sign_accuracy_of_best(s, y, 2) for s, y in by_seed])
-    measures["sign_accuracy_first_marker"] = np.array([sign_accuracy_of_best(s, y // 2, 1) for s, y in by_seed])
-    measures["sign_accuracy_second_marker"] = np.array([sign_accuracy_of_best(s, y % 2, 1) for s, y in by_seed])
-    return measures
-
-
 def snapshot(net, symbols):
-    """Copies of what the first seed's network does with recorded symbols (T, n): h, c and the gates, and softmax p."""
+    """Copies of what the network of one seed does with recorded symbols (T, n): h, c and the gates, and softmax p."""
     logits = forward(net, symbols[:, None])
     arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates}
     if net.cell.gates:
         arrays["c"] = net.c[1:]
-    return {name: array[:, 0].copy() for name, array in arrays.items()} | {"p": softmax(logits)[0]}
+    return {name: array[:, :, 0].copy() for name, array in arrays.items()} | {"p": softmax(logits)[0]}
 
 
 def learning_rate(options, step):
@@ -569,106 +514,85 @@ def learning_rate(options, step):
     return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
 
 
-def update(net, state, symbols, labels, options, alive):
-    """One training step on symbols (T, S, B), labels (S, B); a seed of non-finite loss or gradient leaves alive."""
+def update(net, adam, symbols, labels, options, alive):
+    """One training step on symbols (T, S, B) with labels (S, B); returns the loss (S,).
+
+    A seed whose loss, gradient or update is not finite leaves alive (S,).
+    """
     loss, d_logits = cross_entropy(forward(net, symbols), labels)
     loss = loss.sum(axis=1) / loss.shape[1]
     backward(net, len(symbols), d_logits / labels.shape[1])
-    norm = clip_by_norm(net.grad, CLIP)
-    alive &= np.isfinite(loss) & np.isfinite(norm)
+    alive &= np.isfinite(loss) & np.isfinite(clip_by_norm(net.grad, CLIP))
     if not alive.all():
         net.grad[~alive] = 0
-    state.loss_sum += loss
-    adam(state, net.grad, learning_rate(options, state.step), options.beta2, alive)
-    if not alive.all():
-        for s in np.flatnonzero(~alive):
-            state.diverged_at[s] = state.diverged_at[s] or state.step
+    adam.update(net.grad, learning_rate(options, adam.step), options.beta2, alive)
+    return loss
 
 
-def initial_state(cell, options):
-    """All that the rest of a variant's run depends on, as it is before the first step."""
-    theta, S = init_theta(cell, options.seeds, np.dtype(options.dtype), options.input_gate_bias), len(options.seeds)
-    return SimpleNamespace(
-        step=0,
-        theta=theta,
-        m=np.zeros_like(theta),
-        v=np.zeros_like(theta),
-        loss_sum=np.zeros(S),  # over the steps since the last evaluation
-        diverged_at=[None] * S,
-        history={"step": [], "train_loss": [], "val_loss": [], "val_accuracy": []},
-        snapshots={"step": []},
-        wall_clock_s=0.0,
-    )
+def train(cell, options, watch=None, networks=1):
+    """Train the networks of all seeds; returns what results.json has of them, and their arrays for snapshots.npz.
 
-
-def train(variant, cell, options, state, save, interrupt):
-    """Train a variant from state, which it keeps up to date, to the last step, with save(state) once in a while.
-
-    Returns what results.json has of the variant and its arrays for snapshots.npz, or None where interrupted.
+    watch(net, batches) is called at each evaluation with the held-out sequences; its values, a dict of (S,), join the
+    history. networks: kinds of network that this run still has to train, for the estimate of its time; 0 for none.
     """
-    S, B, history = len(options.seeds), options.batch, state.history
+    S, B, steps, kind = len(options.seeds), options.batch, options.steps, cell.kind
     T = PAPER_LENGTHS[1] if options.paper_lengths else options.T
-    net = Network(cell, state.theta, T, B)
-    eval_net, eval_blocks = Network(cell, state.theta, T, EVAL_BLOCK, backward=False), held_out(options)
-    record_net = Network(cell, state.theta[:1], T, O, backward=False)
+    theta = init_theta(cell, options.seeds, np.dtype(options.dtype), options.input_gate_bias)
+    adam, recorded = Adam(theta), options.seeds.index(options.record)
+    net = Network(cell, theta, T, B)
+    eval_net, batches = Network(cell, theta, T, EVAL_BATCH, backward=False), held_out(options)
+    record_net = Network(cell, theta[recorded : recorded + 1], T, O, backward=False)
     ranges = PAPER_RANGES if options.paper_lengths else marker_ranges(T)
-    x, y = make_batch(stream(options.seeds[0], RECORD), [T] * O, ranges, labels=range(O))
-    alive = np.array([step is None for step in state.diverged_at])
-    chunk, saved, started = None, time.perf_counter(), time.perf_counter() - state.wall_clock_s
-
-    def due(every, last):
-        return state.step not in last[-1:] and (state.step % every == 0 or state.step == options.steps)
-
-    while True:
-        early = 5 * state.step < options.steps  # most is learned then
-        if due(max(1, options.snapshot_every // (5 if early else 1)), state.snapshots["step"]):
-            for name, value in ({"step": state.step} | snapshot(record_net, x)).items():
-                state.snapshots.setdefault(name, []).append(value)
-        if due(options.eval_every, history["step"]):
-            loss, predicted, truth = evaluate(eval_net, eval_blocks, options.eval_n)
+    x, y = make_batch(stream(options.record, RECORD), [T] * O, ranges, labels=range(O))
+    history = {"step": [], "train_loss": [], "val_loss": [], "val_accuracy": [], "batch_loss": np.full(steps, np.nan)}
+    snapshots, loss_sum, alive, diverged_at = {"step": []}, np.zeros(S), np.ones(S, bool), [None] * S
+    started = time.perf_counter()
+    for step in range(steps + 1):
+        early = 5 * step < steps  # most is learned then
+        if step % max(1, options.snapshot_every // (5 if early else 1)) == 0 or step == steps:
+            for name, value in ({"step": step} | snapshot(record_net, x)).items():
+                snapshots.setdefault(name, []).append(value)
+        if step % options.eval_every == 0 or step == steps:
+            loss, predicted, truth = evaluate(eval_net, batches, options.eval_n)
             accuracy = (predicted == truth).mean(axis=1)
-            steps = state.step - (history["step"] or [0])[-1]
-            history["step"].append(state.step)
-            history["train_loss"].append(np.where(alive, state.loss_sum / (steps or np.nan), np.nan))
-            history["val_loss"].append(np.where(alive, loss.mean(axis=1), np.nan))
-            history["val_accuracy"].append(np.where(alive, accuracy, np.nan))
-            state.loss_sum[:] = 0
-            state.wall_clock_s = time.perf_counter() - started
-            solved = alive & (accuracy == 1)
-            print_progress(variant, history, "val_accuracy", solved, options.steps, S * B, state.wall_clock_s)
-            if state.step < options.steps and time.perf_counter() - saved >= 1:
-                save(state)
-                saved = time.perf_counter()
-        if state.step == options.steps:
+            since = step - (history["step"] or [0])[-1]
+            values = {"train_loss": loss_sum / (since or np.nan), "val_loss": loss.mean(axis=1)}
+            values |= {"val_accuracy": accuracy} | (watch(eval_net, batches) if watch else {})
+            history["step"].append(step)
+            for name, value in values.items():
+                history.setdefault(name, []).append(np.where(alive, value, np.nan))
+            loss_sum[:] = 0
+            wall_clock_s = time.perf_counter() - started
+            print_progress(kind, history, "val_accuracy", alive & (accuracy == 1), steps, wall_clock_s)
+        if step == steps:
             break
-        if interrupt.seen:
-            state.wall_clock_s = time.perf_counter() - started
-            save(state)
-            return None
-        if chunk != state.step // CHUNK:
-            chunk = state.step // CHUNK
-            symbols, labels, lengths = draw_population(options, (TRAIN, chunk), B, CHUNK * B)
-        k = state.step % CHUNK
+        if step % CHUNK == 0:
+            symbols, labels, lengths = draw_population(options, (TRAIN, step // CHUNK), B, CHUNK * B)
+        k = step % CHUNK
         batch = slice(k * B, (k + 1) * B)
-        update(net, state, symbols[: lengths[k], :, batch], labels[:, batch], options, alive)
+        loss = update(net, adam, symbols[: lengths[k], :, batch], labels[:, batch], options, alive)
+        loss_sum += loss
+        history["batch_loss"][step] = loss[recorded] if alive[recorded] else np.nan
+        if not alive.all():
+            diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
+        if networks and step + 1 == ESTIMATED_AFTER:
+            seconds = (time.perf_counter() - started) / ESTIMATED_AFTER * steps * networks
+            print(f"estimated time: {seconds:.0f} s", flush=True)
     confusion = np.zeros((S, O, O), int)
     np.add.at(confusion, (np.arange(S)[:, None], truth, predicted), 1)
-    measures = measure(eval_net, eval_blocks) if cell.gates else {}
     result = {
         "trainable_parameters": cell.P,
-        "wall_clock_s": state.wall_clock_s,
-        "sequences_per_s": S * B * options.steps / state.wall_clock_s,
-        "sequences_seen": [B * (step or options.steps) for step in state.diverged_at],
-        "diverged_at_step": state.diverged_at,
+        "wall_clock_s": wall_clock_s,
+        "sequences_seen": [B * (at or steps) for at in diverged_at],
+        "diverged_at_step": diverged_at,
         "history": history,
         "final": {name: history[name][-1] for name in ("val_accuracy", "val_loss")},
-        "measures": {name: np.where(alive, values, np.nan) for name, values in measures.items()},
         "sequences_to_95": first_reached(history, 0.95, B),
         "sequences_to_100": first_reached(history, 1.0, B),
         "confusion": [counts if lives else None for counts, lives in zip(confusion, alive)],  # [seed][true][predicted]
     }
-    weights = {f"weights/{name}": array[0] for name, array in vars(net.p).items()}
-    return result, state.snapshots | {"x": x, "y": y} | weights
+    weights = {f"weights/{name}": array for name, array in vars(net.p).items()}
+    return result, snapshots | {"x": x, "y": y} | weights
 
 
 def first_reached(history, level, batch):
@@ -678,76 +602,51 @@ def first_reached(history, level, batch):
     return [n if ever else None for n, ever in zip(first, reached.any(axis=0))]
 
 
-# shared block
-def print_progress(variant, history, metric, solved, steps, sequences_per_step, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), speed, time left."""
+def print_progress(variant, history, metric, solved, steps, wall_clock_s):
+    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
     step = history["step"][-1]
-    words = [f"{variant:8} step {step:{len(str(steps))}} of {steps}"]
-    for name in "train_loss", metric:
-        values = history[name][-1][np.isfinite(history[name][-1])]
-        words.append(f"{name.replace('_', ' ')} " + (f"{np.median(values):.4g}" if values.size else "-"))
-    words.append(f"solved {np.sum(solved)} of {len(solved)}")
-    if step:
-        words.append(f"{sequences_per_step * step / wall_clock_s:,.0f} sequences/s")
-        words.append(f"{(steps - step) * wall_clock_s / step:.0f} s left")
-    print("  ".join(words), flush=True)
+    finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
+    medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
+    left = f"  {(steps - step) * wall_clock_s / step:.0f} s left" if step else ""
+    print(f"{variant:8} step {step:6} of {steps}  {medians}  solved {solved.sum()} of {len(solved)}{left}", flush=True)
 
 
-# ------------------------------------------------------------------------------------------- save and resume
+def run(options, watch=None):
+    """Train all networks of the options; returns {network: what results.json has} and the arrays of snapshots.npz."""
+    runs, arrays = {}, {}
+    kinds = options.cells.split(",")
+    for kind in kinds:
+        cell = Cell(kind, options.hidden, options.blocks, options.forget_gate and kind == "lstm")
+        runs[kind], found = train(cell, options, watch, networks=0 if runs else len(kinds))
+        arrays |= {f"{kind}/{name}": np.asarray(array) for name, array in found.items()}
+    return runs, arrays
 
 
-# shared block
-@contextlib.contextmanager
-def interruptible():
-    """While entered, the first Ctrl-C (or SIGTERM) only sets .seen of its value: a run can stop between two steps."""
-    interrupt = SimpleNamespace(seen=False)
-
-    def handle(*_):
-        if interrupt.seen:
-            raise KeyboardInterrupt
-        interrupt.seen = True
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupt
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+# ----------------------------------------------------------------------------------------------------- files
 
 
 # shared block
-def plain(value):
-    """The value as JSON has it: arrays as lists, floats with six digits, None for what is not finite."""
+def to_json(value, indent=""):
+    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        inner = indent + " "
+        entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
+        return "{\n" + ",\n".join(entries) + f"\n{indent}}}" if entries else "{}"
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
+        return f"[{', '.join(to_json(item, indent) for item in value)}]"
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
+        value = float(f"{value:.6g}") if math.isfinite(value) else None
+    return json.dumps(value)
 
 
 # shared block
 def write_whole(path, write):
     """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-# shared block
-def write_json(path, value):
-    """Write JSON, indented, with each innermost list on one line."""
-    text = json.dumps(value, indent=1, allow_nan=False)
-    text = re.sub(r"\[\n[^][{}]*\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", text)
-    write_whole(path, lambda file: file.write(text.encode() + b"\n"))
+    temporary = path.with_name(f".{path.name}")
+    with open(temporary, "wb") as file:
+        write(file)
+    os.replace(temporary, path)
 
 
 # shared block
@@ -755,51 +654,44 @@ def environment():
     """Where and with what a run was made; dirty: the script is not as the commit has it."""
 
     def git(*words):
-        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True)
+        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
 
-    cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.findall(r"model name\s*: (.*)", cpuinfo.read_text() if cpuinfo.exists() else "")
-    head = git("rev-parse", "--verify", "--quiet", "HEAD").stdout.strip() if shutil.which("git") else ""
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "cpu": (cpu or [platform.processor()])[0],
-        "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
-        "commit": head or None,
-        "dirty": git("diff", "--quiet", "HEAD", "--", Path(__file__).name).returncode != 0 if head else None,
-    }
+    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    cpu = [line.partition(": ")[2] for line in cpuinfo.splitlines() if line.startswith("model name")]
+    commit = git("rev-parse", "--verify", "--quiet", "HEAD") if shutil.which("git") else ""
+    return {"python": platform.python_version(), "numpy": np.__version__, "platform": platform.platform(),
+            "cpu": (cpu or [platform.processor()])[0], "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
+            "commit": commit or None,
+            "dirty": bool(git("status", "--porcelain", "--", Path(__file__).name)) if commit else None}  # fmt: skip
 
 
 # shared block
-def save_checkpoint(path, tree):
-    """Save nested dicts and lists of JSON values and arrays: an npz of the arrays, and of JSON that names them."""
-    arrays = {}
-
-    def keep(value):
-        if isinstance(value, np.generic):
-            return value.item()
-        arrays[f"array{len(arrays)}"] = value
-        return {"array": f"array{len(arrays) - 1}"}
-
-    text = json.dumps(tree, default=keep)
-    write_whole(path, lambda file: np.savez(file, tree=text, **arrays))
-
-
-# shared block
-def load_checkpoint(path, config):
-    """What save_checkpoint saved. Raises ValueError if it is something else, or was made with another config."""
+def open_output(options, config, parser):
+    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    out, held = Path(options.out), {}
     try:
-        with np.load(path) as file:
-            tree = json.loads(file["tree"].item(), object_hook=lambda d: file[d["array"]] if [*d] == ["array"] else d)
-        made_with = tree["config"]
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
-        raise ValueError(f"{path} is damaged, or not a checkpoint of this program") from None
-    for name in {**made_with, **config}:
-        if name != "out" and made_with.get(name) != config.get(name):
-            option, was, wanted = name.replace("_", "-"), made_with.get(name), config.get(name)
-            raise ValueError(f"{path} was made with --{option} {was}, not {wanted}")
-    return tree
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / "writable", lambda file: None)
+        (out / "writable").unlink()
+        held = json.loads((out / "results.json").read_text())["config"]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
+    except (ValueError, KeyError, TypeError):
+        pass  # not a run of this program
+    if held != json.loads(to_json(config)) and not options.force:
+        parser.error(f"argument --out: {out} holds a run with other options; --force replaces it")
+
+
+# shared block
+def write_run(out, results, arrays):
+    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
+    for path in [*(out / name for name in old), *out.glob("*.png"), *out.glob("*.gif")]:
+        path.unlink(missing_ok=True)
+    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
+    write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
 
 
 # ------------------------------------------------------------------------------------------------------- CLI
@@ -808,14 +700,13 @@ def load_checkpoint(path, config):
 # shared block
 def parse_seeds(text):
     """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
-    seeds = []
-    for part in text.split(","):
-        found = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
-        if not found or int(found[2] or found[1]) < int(found[1]):
-            raise argparse.ArgumentTypeError(f"'{text}' does not parse: give seeds as 0-29 or 0,3,7")
-        seeds += range(int(found[1]), int(found[2] or found[1]) + 1)
-    if len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"'{text}' names a seed twice")
+    try:
+        parts = [[int(end) for end in part.split("-", 1)] for part in text.split(",")]
+    except ValueError:
+        parts = [[1, 0]]
+    seeds = [seed for part in parts for seed in range(part[0], part[-1] + 1)]
+    if any(part[0] > part[-1] for part in parts) or len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError(f"'{text}' does not parse: give seeds, each once, as 0-29 or 0,3,7")
     return seeds
 
 
@@ -829,76 +720,83 @@ def positive(text, kind=int):
     raise argparse.ArgumentTypeError(f"'{text}' is not a {wanted}")
 
 
-# shared block
-def positive_real(text):
-    """A finite number above 0."""
-    return positive(text, float)
-
-
-def cell_kinds(text):
-    """Some of "lstm,rnn", each once."""
-    kinds = text.split(",")
-    if not set(kinds) <= {"lstm", "rnn"} or len(set(kinds)) < len(kinds):
-        raise argparse.ArgumentTypeError(f"'{text}' is not one of lstm, rnn and lstm,rnn")
-    return kinds
-
-
 def words(options):
-    """Options as one types them."""
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+    """A dict of options as one types them."""
+    typed = []
+    for name, value in options.items():
+        if isinstance(value, list):
+            run = name == "seeds" and len(value) > 2 and value == [*range(value[0], value[-1] + 1)]
+            value = f"{value[0]}-{value[-1]}" if run else ",".join(map(str, value))
+        option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+        typed.append(option if isinstance(value, bool) else f"{option} {value}")
+    return " ".join(typed)
 
 
 def build_parser():
     """The command line, as argparse has it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
-    add = parser.add_argument
-    seeds, recipes = "0-29|0,3,7", "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar=seeds, help="networks, side by side")
+    add, real = parser.add_argument, partial(positive, kind=float)
+    recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of the networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
-    add("--cells", type=cell_kinds, default="lstm,rnn", help="networks to train, one after the other")
+    add("--cells", choices=["lstm,rnn", "lstm", "rnn"], default="lstm,rnn", help="networks to train")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--T", type=positive, default=50, help="steps of a sequence; the markers' ranges scale with it")
     length.add_argument("--paper-lengths", action="store_true", help="100-110 steps, markers in [10, 20], [50, 60]")
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, default=1500, help="updates")
     add("--batch", type=positive, default=32, help="sequences in a step")
     add("--hidden", type=positive, default=4, help="cells, or hidden units")
-    add("--blocks", type=positive, default=argparse.SUPPRESS, help="cells of a block share gates (default: one each)")
+    add("--blocks", type=positive, help="memory blocks, whose cells share gates (if not given: a block for each cell)")
     add("--forget-gate", action=argparse.BooleanOptionalAction, default=False, help="forget gates, of initial bias 1")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
-    add("--lr", type=positive_real, help="learning rate of Adam")
+    add("--lr", type=real, help="learning rate of Adam")
     add("--schedule", choices=["cosine", "constant"], help="the rate over the run: falling to zero, or constant")
-    add("--beta2", type=positive_real, help="Adam's decay of the second moment")
+    add("--beta2", type=real, help="Adam's decay of the second moment")
     add("--eval-every", "--eval_every", type=positive, default=50, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences")
     add("--snapshot-every", "--snapshot_every", type=positive, default=50, help="steps between snapshots; "
         "a fifth of it in the first fifth of the run")  # fmt: skip
+    add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write")
-    add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
-    add("--quick", action="store_true", help="a run of seconds: " + words(QUICK))
+    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+    add("--force", action="store_true", help="replace a run with other options in DIR")
+    add("--resume", action="store_true", help="not in this script; it says how to run seeds in resumable parts")
+    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
     add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
-    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: snapshots are always taken")
+    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: states are always recorded")
     parser.set_defaults(**RECIPES["default"])
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked; exits with status 2 where they make no sense."""
+    """The options of a command line, checked, what differs from the headline's, and the parser.
+
+    Exits with status 2 where options make no sense.
+    """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
     parser.set_defaults(**RECIPES[first.recipe] | (QUICK if first.quick else {}))
-    options = parser.parse_args(argv)
-    options.blocks = getattr(options, "blocks", options.hidden)
+    options, base = parser.parse_args(argv), parser.parse_args([])
+    changed = {name: value for name, value in vars(options).items()
+               if value != getattr(base, name) and (name == "quick" or name not in NO_SETTINGS)}  # fmt: skip
+    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+        name = "-".join(word.removeprefix("--") for word in words(changed).split())
+        options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
+    if options.resume:
+        parser.error(f"argument --resume: not in this script; python3 -m studies run -- {SCRIPT} ... can be resumed")
+    for name in "eval_every", "snapshot_every":
+        if options.steps < (every := getattr(options, name)) != getattr(base, name):
+            parser.error(f"argument --{name.replace('_', '-')}: {every} is more than the {options.steps} steps")
+    if options.record is None:
+        options.record = options.seeds[0]
+    if options.record not in options.seeds:
+        parser.error(f"argument --record: {options.record} is not one of the seeds")
+    if options.out == "":
+        parser.error("argument --out: a folder is wanted")
+    options.blocks = options.blocks or options.hidden
     if options.hidden % options.blocks:
         parser.error(f"argument --blocks: {options.hidden} cells do not go evenly into {options.blocks} blocks")
-    for name in "eval_every", "snapshot_every":
-        interval = getattr(options, name)
-        if interval > options.steps and interval != parser.get_default(name):
-            steps = f"the {options.steps} steps of the run"
-            parser.error(f"argument --{name.replace('_', '-')}: {interval} is more than {steps}")
-    if not options.out:
-        parser.error("argument --out: a folder is wanted")
     try:
         marker_ranges(options.T)
     except ValueError as error:
@@ -907,21 +805,7 @@ def parse_options(argv):
         parser.error(f"argument --beta2: {options.beta2:g} is not below 1")
     if not math.isfinite(options.input_gate_bias):
         parser.error(f"argument --input-gate-bias: {options.input_gate_bias} is not a finite number")
-    return options, parser
-
-
-# shared block
-def open_output(out, resume, config, parser):
-    """Make directory out; returns its checkpoint (resume, and there is one) or {}. Exits with status 2 on failure."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    except OSError as error:
-        parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
-    try:
-        return load_checkpoint(out / "checkpoint.npz", config) if resume and (out / "checkpoint.npz").exists() else {}
-    except ValueError as error:
-        parser.error(f"argument --resume: {error}")
+    return options, changed, parser
 
 
 def print_summary(runs, seeds):
@@ -934,56 +818,33 @@ def print_summary(runs, seeds):
         n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(seeds) else "-"
         solved = f"{(accuracy == 1).sum()}/{len(seeds)}"
         print(f"{variant:5}{run['trainable_parameters']:11}{solved:>9}{spread:>26}{n:>19}{run['wall_clock_s']:9.1f}")
-        for seed, step in zip(seeds, run["diverged_at_step"]):
-            if step is not None:
-                print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
+        for seed, step in [(seed, step) for seed, step in zip(seeds, run["diverged_at_step"]) if step is not None]:
+            print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
 
 
-def main(argv=None):
-    """Run the command line argv; returns the exit status: 0, 1 for a failed gradient check, 130 if interrupted."""
+def main(argv=None, watch=None):
+    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
-    options, parser = parse_options(argv)
+    options, changed, parser = parse_options(argv)
     if options.gradcheck:
         return gradient_check()
-    out = Path(options.out)
-    no_settings = "resume", "gradcheck", "record_hidden"
-    config = {name: value for name, value in vars(options).items() if name not in no_settings}
-    command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
-    done = open_output(out, options.resume, config, parser) or {"runs": {}, "arrays": {}, "variant": None}
-    runs, arrays = done["runs"], done["arrays"]
-    with interruptible() as interrupt, np.errstate(all="ignore"):
-        for kind in options.cells:
-            if kind in runs:
-                continue
-            cell = Cell(kind, options.hidden, options.blocks, options.forget_gate and kind == "lstm")
-            state = SimpleNamespace(**done["state"]) if done["variant"] == kind else initial_state(cell, options)
-
-            def save(state):
-                tree = {"config": config, "runs": runs, "arrays": arrays, "variant": kind, "state": vars(state)}
-                save_checkpoint(out / "checkpoint.npz", tree)
-
-            trained = train(kind, cell, options, state, save, interrupt)
-            if trained is None:
-                print(f"stopped after step {state.step} of {kind}; to go on: {command} --resume")
-                return 130
-            runs[kind], arrays[kind] = trained
-    results = {"schema": 1, "experiment": EXPERIMENT, "command": command, "config": config,
-               "environment": environment(), "seeds": options.seeds, "runs": plain(runs)}  # fmt: skip
-    flat = {f"{kind}/{name}": np.asarray(array) for kind in arrays for name, array in arrays[kind].items()}
-    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **flat))
-    write_json(out / "results.json", results)
-    (out / "checkpoint.npz").unlink(missing_ok=True)
-    print_summary(results["runs"], options.seeds)
-    where = "" if options.out == build_parser().get_default("out") else f" --run {shlex.quote(options.out)}"
-    print(f"\nwrote {out / 'results.json'} and {out / 'snapshots.npz'}; to draw them:")
-    print(f"python3 visualize/{EXPERIMENT}.py{where} && python3 make_gifs/{EXPERIMENT}.py{where}")
+    config = {name: value for name, value in vars(options).items() if name == "quick" or name not in NO_SETTINGS}
+    open_output(options, config, parser)
+    print(f"{SCRIPT}: recipe {options.recipe}{', ' * bool(changed)}{words(changed)}; writes {options.out}", flush=True)
+    with np.errstate(all="ignore"):
+        runs, arrays = run(options, watch)
+    results = {"schema": 1, "experiment": EXPERIMENT, "command": shlex.join(["python3", SCRIPT, *argv]),
+               "config": config, "environment": environment(), "seeds": options.seeds, "runs": runs}  # fmt: skip
+    write_run(Path(options.out), results, arrays)
+    print_summary(json.loads(to_json(runs)), options.seeds)
+    where = "" if options.out == HEADLINE else f" --run {shlex.quote(options.out)}"
+    print(f"\nwrote {Path(options.out, 'results.json')} and snapshots.npz; to draw them:")
+    print(f"python3 visualize/{SCRIPT}{where} && python3 make_gifs/{SCRIPT}{where}")
     return 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
-    except MemoryError:
-        sys.exit("not enough memory for sizes like these")
+    except (KeyboardInterrupt, MemoryError) as stop:
+        sys.exit(f"stopped: {type(stop).__name__}")
