@@ -78,12 +78,13 @@ import numpy as np
 
 EXPERIMENT = "temporal_order_3bit"
 SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
-NO_SETTINGS = ("out", "force", "resume", "quick", "gradcheck", "record_hidden")  # options that do not shape a run
+NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not shape a run
 SYMBOLS = "abcdXYBE"
 X, START, END = (SYMBOLS.index(symbol) for symbol in "XBE")
 CLASSES = ("XX", "XY", "YX", "YY")
 D, O = len(SYMBOLS), len(CLASSES)
 ALPHABET = np.arange(D, dtype=np.uint8)
+SHORTEST = 5  # steps that have room for two markers between two end symbols
 PAPER_LENGTHS, PAPER_RANGES = (100, 110), ((10, 20), (50, 60))
 RECIPES = {
     "default": {"lr": 0.025, "schedule": "cosine", "input_gate_bias": -4.0, "beta2": 0.95},
@@ -109,10 +110,8 @@ def marker_ranges(T):
     """First and last step (both inclusive) at which each of the two markers may stand in T steps.
 
     The write-up's [3, 12] and [25, 40] of T = 50 scale with T, rounded down, clear of the two end symbols:
-    [6 %, 24 %] and [50 %, 80 %]. Raises ValueError below T = 5, the shortest sequence with room for both.
+    [6 %, 24 %] and [50 %, 80 %]. T is at least SHORTEST, which has room for both.
     """
-    if T < 5:
-        raise ValueError(f"{T} steps are too few for two markers between two end symbols: the least is 5")
     return (max(1, 3 * T // 50), 12 * T // 50), (T // 2, min(4 * T // 5, T - 2))
 
 
@@ -444,8 +443,7 @@ def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floo
     The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
     size = np.maximum(np.abs(analytic), np.abs(numerical))
-    error = np.abs(analytic - numerical) / np.maximum(size, floor)
-    error = np.where(np.isfinite(error), error, np.inf)
+    error = np.nan_to_num(np.abs(analytic - numerical) / np.maximum(size, floor), nan=np.inf)
     worst, share = int(error.argmax()), float((size > floor).mean())
     place = [f"{name}{list(index)}" for name, shape in shapes.items() for index in np.ndindex(shape)][worst]
     ok = error[worst] <= tolerance and share >= 0.9
@@ -668,19 +666,15 @@ def environment():
 # shared block
 def open_output(options, config, parser):
     """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
-    out, held = Path(options.out), {}
+    out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_whole(out / "writable", lambda file: None)
         (out / "writable").unlink()
-        held = json.loads((out / "results.json").read_text())["config"]
-    except FileNotFoundError:
-        return
     except OSError as error:
         parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
-    except (ValueError, KeyError, TypeError):
-        pass  # not a run of this program
-    if held != json.loads(to_json(config)) and not options.force:
+    held = out / "results.json"
+    if held.exists() and not options.force and f'"config": {to_json(config, " ")}' not in held.read_text():
         parser.error(f"argument --out: {out} holds a run with other options; --force replaces it")
 
 
@@ -688,7 +682,7 @@ def open_output(options, config, parser):
 def write_run(out, results, arrays):
     """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
-    for path in [*(out / name for name in old), *out.glob("*.png"), *out.glob("*.gif")]:
+    for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
         path.unlink(missing_ok=True)
     write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
     write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
@@ -700,17 +694,14 @@ def write_run(out, results, arrays):
 # shared block
 def parse_seeds(text):
     """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
-    try:
-        parts = [[int(end) for end in part.split("-", 1)] for part in text.split(",")]
-    except ValueError:
-        parts = [[1, 0]]
-    seeds = [seed for part in parts for seed in range(part[0], part[-1] + 1)]
-    if any(part[0] > part[-1] for part in parts) or len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"'{text}' does not parse: give seeds, each once, as 0-29 or 0,3,7")
-    return seeds
+    parts = [part.split("-", 1) for part in text.split(",")]
+    if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
+        seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
+        if len(set(seeds)) == len(seeds):
+            return seeds
+    raise argparse.ArgumentTypeError(f"'{text}' does not parse or names a seed twice: give 0-29 or 0,3,7")
 
 
-# shared block
 def positive(text, kind=int):
     """A whole number of at least 1, or with kind=float a finite number above 0."""
     with contextlib.suppress(ValueError):
@@ -740,7 +731,7 @@ def build_parser():
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
     add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of the networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
-    add("--cells", choices=["lstm,rnn", "lstm", "rnn"], default="lstm,rnn", help="networks to train")
+    add("--cells", choices=["lstm,rnn", "lstm", "rnn"], default="lstm,rnn", metavar="KINDS", help="lstm,rnn, or one")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--T", type=positive, default=50, help="steps of a sequence; the markers' ranges scale with it")
     length.add_argument("--paper-lengths", action="store_true", help="100-110 steps, markers in [10, 20], [50, 60]")
@@ -779,32 +770,29 @@ def parse_options(argv):
     parser.set_defaults(**RECIPES[first.recipe] | (QUICK if first.quick else {}))
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
-               if value != getattr(base, name) and (name == "quick" or name not in NO_SETTINGS)}  # fmt: skip
+               if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
     if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
-    if options.resume:
-        parser.error(f"argument --resume: not in this script; python3 -m studies run -- {SCRIPT} ... can be resumed")
-    for name in "eval_every", "snapshot_every":
-        if options.steps < (every := getattr(options, name)) != getattr(base, name):
-            parser.error(f"argument --{name.replace('_', '-')}: {every} is more than the {options.steps} steps")
-    if options.record is None:
-        options.record = options.seeds[0]
-    if options.record not in options.seeds:
-        parser.error(f"argument --record: {options.record} is not one of the seeds")
-    if options.out == "":
-        parser.error("argument --out: a folder is wanted")
+    options.record = options.seeds[0] if options.record is None else options.record
     options.blocks = options.blocks or options.hidden
-    if options.hidden % options.blocks:
-        parser.error(f"argument --blocks: {options.hidden} cells do not go evenly into {options.blocks} blocks")
-    try:
-        marker_ranges(options.T)
-    except ValueError as error:
-        parser.error(f"argument --T: {error}")
-    if options.beta2 >= 1:
-        parser.error(f"argument --beta2: {options.beta2:g} is not below 1")
-    if not math.isfinite(options.input_gate_bias):
-        parser.error(f"argument --input-gate-bias: {options.input_gate_bias} is not a finite number")
+    every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
+    problems = [
+        *(
+            (name, getattr(options, name) != getattr(base, name), f"more than the {options.steps} steps")
+            for name in every
+        ),
+        ("resume", options.resume, f"not in this script; python3 -m studies run -- {SCRIPT} ... can be resumed"),
+        ("record", options.record not in options.seeds, f"{options.record} is not one of the seeds"),
+        ("out", options.out == "", "a folder is wanted"),
+        ("T", options.T < SHORTEST, f"{options.T} steps are too few for two markers, the least is {SHORTEST}"),
+        ("blocks", options.hidden % options.blocks, f"{options.hidden} cells do not go evenly into {options.blocks}"),
+        ("beta2", options.beta2 >= 1, f"{options.beta2:g} is not below 1"),
+        ("input_gate_bias", not math.isfinite(options.input_gate_bias), "a finite number is wanted"),
+    ]
+    for name, wrong, reason in problems:
+        if wrong:
+            parser.error(f"argument --{name.replace('_', '-')}: {reason}")
     return options, changed, parser
 
 
@@ -828,7 +816,7 @@ def main(argv=None, watch=None):
     options, changed, parser = parse_options(argv)
     if options.gradcheck:
         return gradient_check()
-    config = {name: value for name, value in vars(options).items() if name == "quick" or name not in NO_SETTINGS}
+    config = {name: value for name, value in vars(options).items() if name not in NO_SETTINGS}
     open_output(options, config, parser)
     print(f"{SCRIPT}: recipe {options.recipe}{', ' * bool(changed)}{words(changed)}; writes {options.out}", flush=True)
     with np.errstate(all="ignore"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # for studies and the scripts that they import
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 RENDERERS = sorted(
     str(path.relative_to(ROOT)) for folder in ("visualize", "make_gifs") for path in (ROOT / folder).glob("*.py")

@@ -1,20 +1,22 @@
-"""What every experiment script must do, whatever its experiment: gradients, runs, resuming, bad input, pictures."""
+"""What every experiment script must do, whatever its experiment: gradients, runs, folders, bad input, pictures."""
 
 import ast
-import contextlib
+import importlib
 import json
 import re
 import signal
 import subprocess
 import sys
-import time
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT, SCRIPTS, load
+
+from studies.report import measure_run
+from studies.runner import spell
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,6 @@ class Experiment:
     short: str
     variants: tuple  # that a bare run trains, in this order
     alike: tuple  # settings under which a seed must not notice the others
-    resumable: str  # more settings for runs that are killed, interrupted and resumed
     metric: str
     quick_steps: int
     writeup: str  # its command
@@ -41,7 +42,6 @@ EXPERIMENTS = {
         variants=("lstm", "rnn"),
         alike=("", "--cells lstm --forget-gate --blocks 2", "--cells lstm --dtype float64 --batch 5",
                "--cells lstm --hidden 3", "--cells lstm --steps 70", "--cells lstm --T 50 --batch 32 --steps 10"),
-        resumable="",
         metric="val_accuracy",
         quick_steps=150,
         writeup="--seed 0 --n_steps 1500 --batch 32 --hidden 4 --val_n 512 --eval_every 50 --record_hidden",
@@ -55,14 +55,13 @@ EXPERIMENTS = {
         short="--steps 30 --eval-every 10 --snapshot-every 10 --eval-n 40 --batch 8 --T-min 12 --T-max 14",
         variants=("lstm",),
         alike=("", "--no-forget-gate", "--dtype float64 --batch 5", "--hidden 3 --task add", "--steps 70",
-               "--T-max 30 --batch 32 --steps 20", "--stop-at 0.1", "--hidden 1 --batch 1"),
-        resumable="--stop-at 0.075",  # at which one seed is frozen, the other not
+               "--T-max 30 --batch 32 --steps 20", "--hidden 1 --batch 1"),
         metric="test_mse",
         quick_steps=300,
         writeup="--seed 0 --max-iters 6000",
         bad=(("--T-min 11", "the least is 12"), ("--T-max 15", "--T-min: 20 is more than --T-max 15"),
              ("--T-min 31", "--T-min: 31 is more than --T-max 30"), ("--T-max 0", "at least 1"),
-             ("--stop-at 0", "above 0"), ("--task divide", "divide"), ("--schedule step", "step"),
+             ("--task divide", "divide"), ("--schedule step", "step"),
              ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite"), ("--output-bias inf", "finite")),
         pictures="cell_state pred_vs_target sample_sequences training_curve",
     ),
@@ -72,7 +71,6 @@ EXPERIMENTS = {
         alike=("", "--peep --no-forget-gate", "--no-peep --dtype float64 --batch 5", "--peep --hidden 3 --draw 2",
                "--task gts --periods 5,7", "--task pfg --period 6 --no-peep", "--peep --steps 70",
                "--peep --T 150 --D-min 30 --D-max 60 --batch 32 --steps 10"),
-        resumable="",
         metric="solve_rate",
         quick_steps=200,
         writeup="--seed 4 --peep --T 150 --D-min 30 --D-max 60 --hidden 8 --iters 3000 --batch 32 --lr 5e-3",
@@ -93,7 +91,6 @@ EXPERIMENTS = {
         alike=("", "--cells gru,lstm-1997 --gates sigmoid --lengths 7", "--dtype float64 --batch 5 --lengths 7",
                "--task bit-relay --cells srnn,lstm,gru,lstm-1997 --lengths 6", "--cells lstm --hidden 3 --lengths 6",
                "--split asker --cells gru --steps 70 --lengths 6", "--batch 16 --steps 10 --lengths 50"),
-        resumable="--cells srnn,gru",
         metric="val_accuracy",
         quick_steps=100,
         writeup="--recipe writeup --seeds 0 --steps 2500",
@@ -119,6 +116,7 @@ BAD = (
     ("--lr 0", "above 0"), ("--lr=-1", "above 0"), ("--lr nan", "above 0"), ("--lr inf", "above 0"),
     ("--lr x", "above 0"), ("--recipe best", "best"), ("--dtype int8", "int8"), ("--stepz 5", "--stepz"),
     ("--step 5", "--step"), ("--out FILE/run", "cannot write"), ("--out FILE", "cannot write"),
+    ("--record 7", "not one of the seeds"), ("--record x", "invalid int"),
 )  # fmt: skip
 every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
 
@@ -138,20 +136,27 @@ def short(name, *arguments):
     return [*EXPERIMENTS[name].short.split(), *map(str, arguments)]
 
 
-def run(name, folder, *arguments):
+def weights(folder):
+    """{variant: parameters (S, P)} of a run."""
+    parts = defaultdict(list)
+    with np.load(folder / "snapshots.npz") as file:
+        for name in file:
+            if "/weights/" in name:
+                parts[name.split("/")[0]].append(file[name].reshape(len(file[name]), -1))
+    return {variant: np.concatenate(arrays, axis=1) for variant, arrays in parts.items()}
+
+
+def run(name, folder, *arguments, **options):
     """A short run in this process: what results.json has, and {variant: parameters (S, P)}."""
-    lab, thetas = lab_of(name), {}
-    real_train = lab.train
+    assert lab_of(name).main(short(name, "--out", folder, "--force", *arguments), **options) == 0
+    return json.loads((folder / "results.json").read_text()), weights(folder)
 
-    def train(variant, cell, options, state, save, interrupt):
-        trained = real_train(variant, cell, options, state, save, interrupt)
-        thetas[variant] = state.theta
-        return trained
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lab, "train", train)
-        assert lab.main(short(name, "--out", folder, *arguments)) == 0
-    return json.loads((folder / "results.json").read_text()), thetas
+def measured(name, folder):
+    """{variant: measures} of a run, as its study has them."""
+    measure_run(importlib.import_module(f"studies.{name}"), folder)
+    return {variant: found.get("measures", {}) for variant, found in
+            json.loads((folder / "measures.json").read_text())["runs"].items()}  # fmt: skip
 
 
 def same(a, b):
@@ -162,7 +167,7 @@ def same(a, b):
 def outcome(folder):
     """What a run left, as far as it must not depend on interruptions."""
     text = (folder / "results.json").read_text().replace(str(folder), "")
-    text = re.sub(r'"(wall_clock_s|sequences_per_s)": [^,]*,', "", text)
+    text = re.sub(r'"wall_clock_s": [^,]*,', "", text)
     arrays = {name: array.tobytes() for name, array in np.load(folder / "snapshots.npz").items()}
     return json.loads(text) | {"environment": None}, arrays
 
@@ -183,7 +188,9 @@ def broken_sources(name):
     """Sources of a script, each without one of the calls that make up backward: (which, source)."""
     source = (ROOT / f"{name}.py").read_text()
     lines = source.splitlines()
-    functions = [node for node in ast.parse(source).body if getattr(node, "name", "") in ("backward", "derivatives")]
+    functions = [
+        node for node in ast.parse(source).body if getattr(node, "name", "") in ("backward", "local_derivatives")
+    ]
     for function, node in ((function, node) for function in functions for node in ast.walk(function)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             changed = [*lines[: node.lineno - 1], " " * node.col_offset + "pass", *lines[node.end_lineno :]]
@@ -206,15 +213,18 @@ def test_gradient_check_fails_without_any_one_term(name, source):
 
 @pytest.mark.parametrize("name, arguments", [(name, a) for name in EXPERIMENTS for a in EXPERIMENTS[name].alike])
 def test_a_seed_alone_and_among_thirty_is_the_same_to_the_bit(name, arguments, tmp_path):
-    results, thirty = run(name, tmp_path, *arguments.split(), "--seeds", "0-29")
+    _, thirty = run(name, tmp_path, *arguments.split(), "--seeds", "0-29")
+    measures = measured(name, tmp_path)
     for theta in thirty.values():
         assert np.isfinite(theta).all() and len(np.unique(theta[:, 0])) == 30
     for seed in (0, 7, 29):
-        found, alone = run(name, tmp_path, *arguments.split(), "--seeds", seed)
+        _, alone = run(name, tmp_path, *arguments.split(), "--seeds", seed)
         assert same(alone, {variant: theta[[seed]] for variant, theta in thirty.items()})
-        for variant, mine in found["runs"].items():  # what is measured on the networks, too, but for rounding
-            for measure, (value,) in mine["measures"].items():
-                assert results["runs"][variant]["measures"][measure][seed] == pytest.approx(value, rel=1e-3, abs=1e-5)
+        for variant, mine in measured(
+            name, tmp_path
+        ).items():  # what is measured on the networks, too, but for rounding
+            for measure, (value,) in mine.items():
+                assert measures[variant][measure][seed] == pytest.approx(value, rel=1e-3, abs=1e-5)
 
 
 @every_experiment
@@ -236,28 +246,29 @@ def test_drawing_shares_no_state(name, tmp_path):
 def test_adam_and_clipping_follow_their_papers():
     lab, rng = lab_of(next(iter(EXPERIMENTS))), np.random.default_rng(0)  # shared blocks: in all scripts the same
     theta = rng.standard_normal((3, 7))
-    state = SimpleNamespace(step=0, theta=theta.copy(), m=np.zeros((3, 7)), v=np.zeros((3, 7)))
+    adam = lab.Adam(theta.copy())
     m, v, expected = np.zeros((3, 7)), np.zeros((3, 7)), theta.copy()
     for t in range(1, 20):
         grad = rng.standard_normal((3, 7)) * np.array([[0.01], [1.0], [30.0]])
         clipped = np.array([row * min(1, 1 / np.linalg.norm(row)) for row in grad])
         norms = lab.clip_by_norm(grad, 1.0)
         assert np.allclose(grad, clipped) and np.allclose(norms[0], np.linalg.norm(clipped[0]))
-        lab.adam(state, grad, 0.01, 0.99, np.array([True, True, False]))
+        adam.update(grad, 0.01, 0.99, np.array([True, True, False]))
         m, v = 0.9 * m + 0.1 * clipped, 0.99 * v + 0.01 * clipped**2
         expected -= 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
-    assert np.allclose(state.theta[:2], expected[:2], rtol=1e-12) and (state.theta[2] == theta[2]).all()
+    assert np.allclose(adam.theta[:2], expected[:2], rtol=1e-12) and (adam.theta[2] == theta[2]).all()
 
 
 @every_experiment
 def test_an_update_that_is_not_finite_is_not_made(name, tmp_path):
     one_step = "--steps", 1, "--eval-every", 1, "--snapshot-every", 1
     results, thetas = run(name, tmp_path, *one_step, "--lr", "1e39")
+    measures = measured(name, tmp_path)
     recorded = np.load(tmp_path / "snapshots.npz")
     for variant in EXPERIMENTS[name].variants:
         found = results["runs"][variant]
         assert found["diverged_at_step"] == [1] and found["final"][EXPERIMENTS[name].metric] == [None]
-        assert all(values == [None] for values in found["measures"].values())
+        assert all(values == [None] for values in measures[variant].values())
         assert np.isfinite(thetas[variant]).all()
         h = recorded[f"{variant}/h"]
         assert len(h) == 2 and (h[0] == h[1]).all() and (h != 0).any(), "the network is what it was"
@@ -267,14 +278,14 @@ def test_an_update_that_is_not_finite_is_not_made(name, tmp_path):
 def test_a_diverging_seed_is_frozen_and_the_others_go_on(name, tmp_path, monkeypatch):
     lab = lab_of(name)
     _, others = run(name, tmp_path, "--seeds", "0,2")
-    real = lab.initial_state
+    real = lab.init_theta
 
     def spoiled(*arguments):
-        state = real(*arguments)
-        state.theta[1] = np.nan
-        return state
+        theta = real(*arguments)
+        theta[1] = np.nan
+        return theta
 
-    monkeypatch.setattr(lab, "initial_state", spoiled)
+    monkeypatch.setattr(lab, "init_theta", spoiled)
     results, thetas = run(name, tmp_path, "--seeds", "0-2")
     for variant, found in results["runs"].items():
         assert found["diverged_at_step"] == [None, 1, None] and found["sequences_seen"] == [240, 8, 240]
@@ -296,13 +307,13 @@ def test_a_quick_run_leaves_what_the_design_says(name, quick):
     assert config["quick"] and config["steps"] == steps and config["lr"] > 0
     assert list(results["runs"]) == list(experiment.variants)
     for found in results["runs"].values():
-        assert found["wall_clock_s"] > 0 and found["sequences_per_s"] > 0 and found["trainable_parameters"] > 0
+        assert found["wall_clock_s"] > 0 and found["trainable_parameters"] > 0
         assert found["sequences_seen"] == [steps * config["batch"]] * 3 and found["diverged_at_step"] == [None] * 3
         assert found["history"]["step"] == list(range(0, steps + 1, config["eval_every"]))
         assert all(np.array(values).shape == (len(found["history"]["step"]), 3)
-                   for metric, values in found["history"].items() if metric != "step")  # fmt: skip
+                   for metric, values in found["history"].items() if metric not in ("step", "batch_loss"))  # fmt: skip
+        assert len(found["history"]["batch_loss"]) == steps and None not in found["history"]["batch_loss"]
         assert found["final"][experiment.metric] == found["history"][experiment.metric][-1]
-        assert all(len(values) == 3 for values in found["measures"].values())
 
 
 @every_experiment
@@ -326,123 +337,98 @@ def test_the_docstring_shows_what_the_headline_prints(name, capsys):
     assert len(rows) == lab.__doc__.count(f"/{len(seeds)}  ") > 0, "and no other"
 
 
-# ---------------------------------------------------------------------------------------------------- resume
-
-
-class Killed(BaseException):
-    """What stands for a kill: nothing in the scripts catches it."""
-
-
-@pytest.mark.parametrize("name, kill_at", [(name, k + 1) for name in EXPERIMENTS
-                                           for k in range(2 * len(EXPERIMENTS[name].variants))])  # fmt: skip
-def test_a_killed_run_resumes_as_if_nothing_had_been(name, tmp_path, monkeypatch, kill_at):
-    lab, resumable = lab_of(name), short(name, *EXPERIMENTS[name].resumable.split(), "--seeds", "0,1")
-    clock = iter(range(10**9))
-    steady = SimpleNamespace(perf_counter=lambda: next(clock))  # a checkpoint at every evaluation
-    monkeypatch.setattr(lab, "time", steady)
-    assert lab.main([*resumable, "--out", str(tmp_path / "whole")]) == 0
-    real_save, saves = lab.save_checkpoint, []
-
-    def save_and_die(path, tree):
-        real_save(path, tree)
-        saves.append(path)
-        if len(saves) == kill_at:
-            raise Killed
-
-    monkeypatch.setattr(lab, "save_checkpoint", save_and_die)
-    with pytest.raises(Killed):
-        lab.main([*resumable, "--out", str(tmp_path / "killed")])
-    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["checkpoint.npz"]
-    monkeypatch.setattr(lab, "save_checkpoint", real_save)
-    assert lab.main([*resumable, "--out", str(tmp_path / "killed"), "--resume"]) == 0
-    assert not (tmp_path / "killed" / "checkpoint.npz").exists()
-    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
-
-
-def interrupting(lab, monkeypatch, step):
-    """From now on a Ctrl-C comes in update number step, counted over all variants."""
-    real_update, count = lab.update, iter(range(10**9))
-
-    def update_and_interrupt(*arguments):
-        real_update(*arguments)
-        if next(count) + 1 == step:
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(lab, "update", update_and_interrupt)
-
-
-@pytest.mark.parametrize("name, stop_after", [(name, 30 * k + step) for name in EXPERIMENTS
-                         for k, _ in enumerate(EXPERIMENTS[name].variants) for step in (1, 17, 29)])  # fmt: skip
-def test_an_interrupted_run_resumes_as_if_nothing_had_been(name, tmp_path, monkeypatch, capsys, stop_after):
-    lab, resumable = lab_of(name), short(name, *EXPERIMENTS[name].resumable.split(), "--seeds", "0,1")
-    assert lab.main([*resumable, "--out", str(tmp_path / "whole")]) == 0
-    interrupting(lab, monkeypatch, stop_after)
-    assert lab.main([*resumable, "--out", str(tmp_path / "stopped")]) == 130
-    assert "--resume" in capsys.readouterr().out.splitlines()[-1]
-    assert lab.main([*resumable, "--out", str(tmp_path / "stopped"), "--resume"]) == 0
-    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "whole")
+# ------------------------------------------------------------------------------------- folders and what they hold
 
 
 @every_experiment
-def test_an_interrupt_at_the_very_last_step_ends_the_run(name, tmp_path, monkeypatch):
+def test_only_the_bare_command_writes_the_headline(name):
     lab = lab_of(name)
-    interrupting(lab, monkeypatch, 30 * len(EXPERIMENTS[name].variants))
-    assert lab.main(short(name, "--out", tmp_path)) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "snapshots.npz"]
+
+    def out(*arguments):
+        return lab.parse_options([*map(str, arguments)])[0].out
+
+    bare = lab.parse_options([])[0]
+    assert bare.out == out("--lr", bare.lr) == out("--seeds", spell(bare.seeds)) == f"results/{name}"
+    assert out("--quick") == f"runs/{name}/quick" and out("--out", "x") == "x"
+    assert out("--lr", "5e-3", "--seeds", "40-49") == f"runs/{name}/seeds-40-49-lr-0.005"
+    assert out("--recipe", "writeup", "--lr", 0.7) == f"runs/{name}/recipe-writeup-lr-0.7"
+    assert out("--record", bare.seeds[0]) != bare.out != out("--dtype", "float64")
 
 
 @every_experiment
-def test_a_real_kill_leaves_a_checkpoint_and_nothing_half_written(name, tmp_path):
-    endless = "--steps", "1000000", "--eval-n", "8", "--eval-every", "10", "--out", str(tmp_path)
-    process = subprocess.Popen([sys.executable, str(ROOT / f"{name}.py"), *endless], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "checkpoint.npz").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+def test_the_first_line_says_what_runs(name, tmp_path, capsys):
+    run(name, tmp_path, "--recipe", "writeup", "--seeds", "0,3", "--lr", "0.5")
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{name}.py: recipe writeup, ") and first.endswith(f"writes {tmp_path}")
+    assert "--seeds 0,3" in first and "--lr 0.5" in first
+    run(name, tmp_path)
+    assert re.search(r"^estimated time: \d+ s$", capsys.readouterr().out, flags=re.MULTILINE)
+
+
+@every_experiment
+def test_another_run_is_replaced_only_by_force(name, tmp_path, capsys):
+    lab, base = lab_of(name), short(name, "--out", tmp_path)
+    assert lab.main(base) == 0 == lab.main(base), "the same again needs no force"
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(SystemExit) as stop:
+        lab.main([*base, "--lr", "0.5"])
+    assert stop.value.code == 2 and "--force" in capsys.readouterr().err.splitlines()[-1]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "viz").mkdir()
+    for stale in "measures.json", "weights.npz", "viz/a.png", "viz/a.gif":
+        (tmp_path / stale).write_text("of the first run")
+    assert lab.main([*base, "--lr", "0.5", "--force"]) == 0
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["results.json", "snapshots.npz", "viz"]
+
+
+@every_experiment
+def test_resume_names_the_runner(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        lab_of(name).main(["--resume"])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert stop.value.code == 2 and f"python3 -m studies run -- {name}.py" in last
+
+
+@every_experiment
+def test_a_run_records_the_seed_that_it_is_told_to(name, tmp_path):
+    first, mine = tmp_path / "first", tmp_path / "mine"
+    alone, _ = run(name, first, "--seeds", "3")
+    among, _ = run(name, mine, "--seeds", "0,3", "--record", "3")
+    assert among["config"]["record"] == 3
+    with np.load(first / "snapshots.npz") as a, np.load(mine / "snapshots.npz") as b:
+        assert set(a) == set(b)
+        assert all(a[key].tobytes() == b[key].tobytes() for key in a if "/weights/" not in key)
+    for variant, found in among["runs"].items():
+        assert found["history"]["batch_loss"] == alone["runs"][variant]["history"]["batch_loss"]
+
+
+@every_experiment
+def test_batch_losses_have_the_means_of_the_history(name, tmp_path):
+    results, _ = run(name, tmp_path)
+    for found in results["runs"].values():
+        losses, means = np.array(found["history"]["batch_loss"]), np.array(found["history"]["train_loss"], float)
+        assert np.allclose(losses.reshape(3, 10).mean(axis=1), means[1:, 0], rtol=1e-4)
+
+
+@every_experiment
+def test_watch_joins_the_history_and_changes_nothing(name, tmp_path):
+    plain, thetas = run(name, tmp_path, "--seeds", "0,1")
+    watched, same_thetas = run(name, tmp_path, "--seeds", "0,1", watch=lambda *_: {"seen": np.array([1.0, 2.0])})
+    assert same(thetas, same_thetas)
+    for variant, found in watched["runs"].items():
+        seen = found["history"].pop("seen")
+        assert seen == [[1.0, 2.0]] * len(found["history"]["step"])
+        assert found["history"] == plain["runs"][variant]["history"]
+
+
+@every_experiment
+def test_a_real_kill_leaves_nothing_half_written(name, tmp_path):
+    endless = "--steps", "1000000", "--eval-n", "8", "--eval-every", "10", "--out", str(tmp_path / "run")
+    process = subprocess.Popen([sys.executable, str(ROOT / f"{name}.py"), *endless], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() and process.stdout.readline(), "the first line, and that of an evaluation"
     process.kill()
     process.wait()
-    assert process.returncode == -signal.SIGKILL
-    assert {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")} == {"checkpoint.npz"}
-    with pytest.raises(ValueError, match=r"was made with --seeds \[0[^]]*\], not None"):
-        lab_of(name).load_checkpoint(tmp_path / "checkpoint.npz", {})
-
-
-def test_a_checkpoint_gives_back_what_it_was_given(tmp_path):
-    lab = lab_of(next(iter(EXPERIMENTS)))
-    tree = {"config": {"lr": 0.1}, "runs": {"a": [np.int64(3), None, np.float64(0.1), "x", {"b": np.nan}]},
-            "theta": np.float32([[0.1, np.nan]]), "list": [np.arange(3), np.zeros((2, 0))]}  # fmt: skip
-    lab.save_checkpoint(tmp_path / "checkpoint.npz", tree)
-    back = lab.load_checkpoint(tmp_path / "checkpoint.npz", {"lr": 0.1})
-    assert back["runs"]["a"][:4] == [3, None, 0.1, "x"] and np.isnan(back["runs"]["a"][4]["b"])
-    assert back["theta"].dtype == np.float32 and back["theta"].tobytes() == tree["theta"].tobytes()
-    assert [(array.dtype, array.tolist()) for array in back["list"]] == [(a.dtype, a.tolist()) for a in tree["list"]]
-    json.dumps(lab.plain({name: back[name] for name in ("runs", "theta", "list")}), allow_nan=False)
-
-
-@every_experiment
-def test_resume_without_a_checkpoint_starts_afresh(name, tmp_path):
-    results, _ = run(name, tmp_path, "--resume")
-    assert "--resume" not in results["command"]
-
-
-@every_experiment
-def test_resume_refuses_other_options_and_foreign_files(name, tmp_path, capsys, monkeypatch):
-    lab, base = lab_of(name), short(name, "--out", tmp_path)
-    monkeypatch.setattr(lab, "interruptible", lambda: contextlib.nullcontext(SimpleNamespace(seen=True)))
-    assert lab.main(base) == 130
-
-    def refuses(saying, *arguments):
-        with pytest.raises(SystemExit) as stop:
-            lab.main([*base, "--resume", *arguments])
-        last = capsys.readouterr().err.splitlines()[-1]
-        assert stop.value.code == 2 and all(word in last for word in saying), last
-
-    refuses(["--lr", "0.5"], "--lr", "0.5")
-    checkpoint = tmp_path / "checkpoint.npz"
-    for content in (b"", b"nonsense", checkpoint.read_bytes()[:1000]):
-        checkpoint.write_bytes(content)
-        refuses(["damaged"])
-    np.savez(checkpoint, theta=np.zeros(3))
-    refuses(["not a checkpoint"])
+    assert process.returncode == -signal.SIGKILL and list((tmp_path / "run").iterdir()) == []
 
 
 # ---------------------------------------------------------------------------------------------- command line
@@ -470,7 +456,12 @@ def test_the_commands_of_the_writeup_and_all_spellings_parse(name):
 
     words = EXPERIMENTS[name].writeup.split()
     options, bare = options_of(*words), options_of()
-    changed = {option for option in bare if options[option] != bare[option]} - {"record_hidden"}
+    changed = {option for option in bare if options[option] != bare[option]} - {
+        "record_hidden",
+        "record",
+        "out",
+        "force",
+    }
     assert changed <= set(EXPERIMENTS[name].writeup_sets)
     assert str(options["seeds"][0]) in words and str(options["steps"]) in words
     for alias in "--n-steps", "--n_steps", "--max-iters", "--iters":
@@ -490,7 +481,8 @@ def test_recipes_and_overrides(name):
 
     for recipe, settings in lab.RECIPES.items():
         assert settings.items() <= vars(options_of("--recipe", recipe)).items()
-        assert vars(options_of("--recipe", recipe, "--lr", 0.5)) == vars(options_of("--recipe", recipe)) | {"lr": 0.5}
+        other = vars(options_of("--recipe", recipe, "--lr", 0.5))
+        assert other == vars(options_of("--recipe", recipe)) | {"lr": 0.5, "out": other["out"], "force": True}
     if hasattr(lab, "learning_rate"):  # else it is constant
         writeup = options_of("--recipe", "writeup", "--lr", "0.5")
         rates = [lab.learning_rate(writeup, step) / 0.5 for step in (0, writeup.steps - 1)]
@@ -498,7 +490,7 @@ def test_recipes_and_overrides(name):
         ours = options_of("--lr", "0.5", "--steps", "100")
         assert [round(lab.learning_rate(ours, step), 12) for step in (0, 50, 100)] == [0.5, 0.25, 0]
     quick = options_of("--quick", "--steps", 7)
-    assert (quick.steps, quick.out) == (7, f"results/quick/{name}")
+    assert (quick.steps, quick.out) == (7, f"runs/{name}/steps-7-quick")
 
 
 # ------------------------------------------------------------------------------------------------- renderers

@@ -9,7 +9,7 @@ import pytest
 from conftest import RENDERERS, ROOT, SCRIPTS, load
 
 COMMON = ["seeds", "recipe", "steps", "batch", "hidden", "lr", "eval_every", "eval_n", "snapshot_every", "dtype", "out"]
-COMMON += ["resume", "quick", "gradcheck"]
+COMMON += ["record", "force", "resume", "quick", "gradcheck"]
 SECTIONS = [
     "data",
     "parameters",
@@ -18,7 +18,7 @@ SECTIONS = [
     "Adam",
     "gradient check",
     "evaluate and train",
-    "save and resume",
+    "files",
 ]
 SECTIONS += ["CLI"]
 OTHER = {  # the network of 1997 learns as it did then: its rows are its recipes, its batches one sequence
@@ -56,7 +56,10 @@ def test_one_order(script):
     source = (ROOT / script).read_text()
     sections, functions = (
         [OTHER.get(script, {}).get(name, name) for name in names]
-        for names in (SECTIONS, ["make_batch", "forward", "backward", "gradient_check", "evaluate", "train", "main"])
+        for names in (
+            SECTIONS,
+            ["make_batch", "forward", "backward", "gradient_check", "evaluate", "train", "run", "main"],
+        )
     )
     assert re.findall(r"^# -{20,} (.+)$", source, flags=re.MULTILINE) == sections
     places = [source.index(f"\ndef {name}(") for name in functions]

@@ -1,11 +1,12 @@
 """temporal_order_3bit.py: its data, what it learns, measures and records; tests/test_runs.py has the rest."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT, load, options_of
+
+from studies import temporal_order_3bit as study
 
 SCRIPT = "temporal_order_3bit.py"
 SOURCE = (ROOT / SCRIPT).read_text()
@@ -72,8 +73,19 @@ def test_parameter_counts(lab):
 
 def test_the_gradient_check_has_every_variant(lab, capsys):
     assert lab.gradient_check() == 0
-    variants = [line.split(" largest")[0].rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert variants == ["rnn", "lstm", "lstm, forget gate", "lstm, 2 blocks", "lstm, 2 blocks, forget gate"]
+    lines = capsys.readouterr().out.splitlines()
+    variants = ["rnn", "lstm", "lstm, forget gate", "lstm, 2 blocks", "lstm, 2 blocks, forget gate"]
+    found = [line.split(" largest")[0].rstrip() for line in lines]
+    assert found == [f"{variant}, spans of {span}" for variant in variants for span in (8, 3)]
+    assert len({line.index(" largest") for line in lines}) == 1, "columns line up"
+
+
+def test_the_gradient_check_notices_how_spans_meet(capsys):
+    meets = "range((T - 1) // net.span * net.span, -1, -net.span)"
+    assert SOURCE.count(meets) == 1
+    broken = load(SCRIPT, SOURCE.replace(meets, "range(0, T, net.span)"))
+    assert broken.gradient_check() == 1
+    assert all(("spans of 8" in line) == line.endswith("ok") for line in capsys.readouterr().out.splitlines())
 
 
 # ------------------------------------------------------------------------------------------------------ runs
@@ -81,8 +93,7 @@ def test_the_gradient_check_has_every_variant(lab, capsys):
 
 def accuracy_after_training(lab):
     options = options_of(lab, "--T", 10, "--steps", 250, "--batch", 16, "--eval-n", 128, "--seeds", "0-3")
-    state = lab.initial_state(lab.Cell("lstm"), options)
-    result, _ = lab.train("lstm", lab.Cell("lstm"), options, state, lambda state: None, SimpleNamespace(seen=False))
+    result, _ = lab.train(lab.Cell("lstm"), options)
     return min(result["final"]["val_accuracy"])
 
 
@@ -91,7 +102,7 @@ def test_training_learns_from_the_labels(lab):
 
 
 @pytest.mark.parametrize(
-    "right, wrong", [("labels[:, batch], options", "labels[:, :B], options"), ("state.theta - lr", "state.theta + lr")]
+    "right, wrong", [("labels[:, batch], options", "labels[:, :B], options"), ("self.theta - lr", "self.theta + lr")]
 )
 def test_training_does_not_learn_where_it_is_broken(right, wrong):
     assert SOURCE.count(right) == 1
@@ -116,7 +127,7 @@ def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
         return 1 / (1 + np.exp(-z))
 
     for kind in "lstm", "rnn":
-        x, weights = arrays[f"{kind}/x"], {name: arrays[f"{kind}/weights/{name}"].astype(float) for name in "WVb"}
+        x, weights = arrays[f"{kind}/x"], {name: arrays[f"{kind}/weights/{name}"][0].astype(float) for name in "WVb"}
         W, H = weights["W"], weights["V"].shape[1]
         blocks = 2 if "--blocks" in arguments else H
         gates = {"rnn": "", "lstm": "ifo" if "--forget-gate" in arguments else "io"}[kind]
@@ -142,19 +153,19 @@ def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
 def test_measures_agree_with_a_slow_count(lab):
     options = options_of(lab, *SHORT, "--seeds", "0,1", "--eval-n", 128)
     theta = 0.5 * np.random.default_rng(0).standard_normal((2, 176))
-    net, blocks = lab.Network(lab.Cell("lstm"), theta, 12, lab.EVAL_BLOCK, backward=False), lab.held_out(options)
-    measures = lab.measure(net, blocks)
-    symbols, labels = blocks[0]
+    net, batches = lab.Network(lab.Cell("lstm"), theta, 12, lab.EVAL_BATCH, backward=False), lab.held_out(options)
+    measures = study.measure_lstm(net, batches)
+    symbols, labels = batches[0]
     lab.forward(net, symbols)
     at, off = [], []
     for t, n in np.ndindex(12, 128):
         if symbols[t, 1, n] in (4, 5):
-            at.append(max(net.row["i"][t, 1, :, n]))
+            at.append(max(net.row["i"][t, :, 1, n]))
         elif symbols[t, 1, n] < 4:
-            off.append(max(net.row["i"][t, 1, :, n]))
+            off.append(max(net.row["i"][t, :, 1, n]))
     assert len(at) == 2 * 128 and len(off) == 8 * 128
     assert np.isclose(measures["gate_selectivity"][1], np.mean(at) / np.mean(off))
-    signs = [tuple(net.c[12, 1, :, n] > 0) for n in range(128)]
+    signs = [tuple(net.c[12, :, 1, n] > 0) for n in range(128)]
     seen = {
         s: np.bincount([labels[1, m] for m in range(64) if signs[m] == s] or [0], minlength=4).argmax() for s in signs
     }
@@ -180,7 +191,7 @@ def test_initial_parameters(lab):
 def test_renderers_take_what_a_user_may_have_run(lab, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pictures, gif = (load(f"{folder}/{SCRIPT}") for folder in ("visualize", "make_gifs"))
-    short = ["--quick", "--steps", "3", "--out", "run"]
+    short = ["--quick", "--steps", "3", "--out", "run", "--force"]
     tiny = "--cells lstm --hidden 1 --batch 1 --eval-n 1 --T 5 --lr 1e39".split()  # and diverged
     assert lab.main([*short, *tiny]) == 0
     assert [renderer.main(["--run", "run"]) for renderer in (pictures, gif)] == [0, 0]

@@ -10,6 +10,7 @@ Reads results.json and snapshots.npz of the run and results.json of the studies;
 
 import argparse
 import json
+import shlex
 import sys
 import zipfile
 import zlib
@@ -33,13 +34,21 @@ SYMBOLS, CLASSES, CHANCE = "abcdXYBE", ("XX", "XY", "YX", "YY"), 0.25
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -50,6 +59,15 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in Path("runs", headline.name).glob("*/results.json"))
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -69,10 +87,11 @@ def history(run, name):
     return np.array(run["history"][name], float)
 
 
-def measured(results, name):
-    """A measure of the first seed's LSTM, as text."""
-    value = results["runs"]["lstm"]["measures"][name][0]
-    return "–" if value is None else f"{value:.2f}"
+def with_measures(results, finding, plain, *names):
+    """The finding, with these measures of the recorded seed's LSTM in it; plain if the run has not been measured."""
+    measures = results["runs"]["lstm"].get("measures")
+    values = [measures[name][results["recorded"]] for name in names] if measures else [None]
+    return plain if None in values else finding.format(*values)
 
 
 # shared block
@@ -94,8 +113,10 @@ def training_curves(results, _):
     for variant, run in results["runs"].items():
         seen = np.array(run["history"]["step"]) * results["config"]["batch"]
         for axis, name in zip(axes, ("val_loss", "val_accuracy")):
-            axis.plot(seen, history(run, name)[:, 0], color=COLOUR[variant], label=NAME[variant])
-        reached, final = run["sequences_to_95"][0], run["final"]["val_accuracy"][0]
+            axis.plot(seen, history(run, name)[:, results["recorded"]], color=COLOUR[variant], label=NAME[variant])
+        reached, final = (
+            values[results["recorded"]] for values in (run["sequences_to_95"], run["final"]["val_accuracy"])
+        )
         end = "diverges" if final is None else f"ends at {final:.3f}"
         said.append(
             f"{NAME[variant]} {end}" + (f", past 95 % after {reached:,} sequences" if reached is not None else "")
@@ -125,7 +146,9 @@ def training_curves(results, _):
 
 def confusion_matrix(results, _):
     """True against predicted class of the first seed's LSTM."""
-    counts = np.array(results["runs"]["lstm"]["confusion"][0] or np.zeros((4, 4), int))  # none if diverged
+    counts = np.array(
+        results["runs"]["lstm"]["confusion"][results["recorded"]] or np.zeros((4, 4), int)
+    )  # none if diverged
     figure, axis = plt.subplots(figsize=(5.6, 5))
     axis.imshow(counts / counts.sum(axis=1, keepdims=True).clip(1), cmap="Blues", vmin=0, vmax=1, aspect="equal")
     for (row, column), count in np.ndenumerate(counts):
@@ -168,8 +191,9 @@ def input_gate_activity(results, arrays):
         axis.set(ylim=(0, 1), ylabel=f"class {CLASSES[y[k]]}", xlim=(-0.7, len(x) - 0.3))
         axis.grid(False, axis="x")
     axes[-1].set_xlabel("time step")
-    at, off = measured(results, "gate_at_markers"), measured(results, "gate_at_distractors")
-    figure.suptitle(f"Widest input gate, max$_k$ $i_t$: {at} at markers, {off} at distractors (held-out mean)")
+    finding = "Widest input gate, max$_k$ $i_t$: {:.2f} at markers, {:.2f} at distractors (held-out mean)"
+    plain = "Widest input gate, max$_k$ $i_t$"
+    figure.suptitle(with_measures(results, finding, plain, "gate_at_markers", "gate_at_distractors"))
     return figure
 
 
@@ -187,10 +211,9 @@ def hidden_trajectories(results, arrays):
     axes[0, 0].set_ylabel("cell state $c_t$")
     axes[1, 0].set_ylabel("output $h_t$")
     figure.legend(lines, [f"cell {k}" for k in range(len(lines))], loc="outside lower center", ncols=min(len(lines), 8))
-    at, off = measured(results, "output_gate_at_end"), measured(results, "output_gate_before")
-    figure.suptitle(
-        f"Cells jump at a marker or drift on from it; widest output gate {off} before the last step, {at} at it"
-    )
+    plain = "Cells jump at a marker or drift on from it"
+    finding = plain + "; widest output gate {:.2f} before the last step, {:.2f} at it"
+    figure.suptitle(with_measures(results, finding, plain, "output_gate_before", "output_gate_at_end"))
     return figure
 
 
@@ -211,14 +234,15 @@ def cell_state_heatmap(results, arrays):
     return figure
 
 
-def study(name, target):
-    """results.json of one point of a study."""
-    return load_run(Path("results") / EXPERIMENT / name, EXPERIMENT, f"make {EXPERIMENT}-{target}", arrays=False)[0]
+def study(name):
+    """results.json of a point of the studies."""
+    command = f"python3 -m studies run {EXPERIMENT}/{name}"
+    return load_run(Path("results") / EXPERIMENT / name, EXPERIMENT, command, arrays=False)[0]
 
 
 def thirty_seeds():
     """Loss and accuracy of thirty seeds, LSTM against RNN: median and range."""
-    results = study("thirty_seeds/default", "seeds")
+    results = study("thirty_seeds/default")
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.4))
     said = []
     for variant, run in results["runs"].items():
@@ -251,7 +275,7 @@ def length():
         share, reached = [], []
         for T in lengths:
             point = f"thirty_seeds/{recipe}" if T == 50 else f"length/{recipe}-{T}"
-            run = study(point, point.split("/")[0].removeprefix("thirty_"))["runs"]["lstm"]
+            run = study(point)["runs"]["lstm"]
             share.append(np.mean(np.array(run["final"]["val_accuracy"], float) == 1))
             reached.append([n for n in run["sequences_to_95"] if n is not None])
         name = {"default": "our recipe", "writeup": "write-up's recipe"}[recipe]
@@ -278,18 +302,18 @@ def length():
 def gate_selectivity():
     """Mean of the widest input gate, at markers and at distractors, one dot per seed, by variant."""
     variants = {
-        "write-up's\nrecipe": ("thirty_seeds/writeup", "seeds"),
-        "headline": ("thirty_seeds/default", "seeds"),
-        "2 blocks": ("ablations/blocks-2", "ablations"),
-        "forget\ngate": ("ablations/forget-gate", "ablations"),
-        "T = 100": ("length/default-100", "length"),
-        "T = 200": ("length/default-200", "length"),
-        "T = 500": ("length/default-500", "length"),
-        "T = 500,\n3,000 steps": ("length/default-500-longer", "length"),
+        "write-up's\nrecipe": "thirty_seeds/writeup",
+        "headline": "thirty_seeds/default",
+        "2 blocks": "ablations/blocks-2",
+        "forget\ngate": "ablations/forget-gate",
+        "T = 100": "length/default-100",
+        "T = 200": "length/default-200",
+        "T = 500": "length/default-500",
+        "T = 500,\n3,000 steps": "length/default-500-longer",
     }
     figure, axis = plt.subplots(figsize=(10, 5))
-    for place, where in enumerate(variants.values()):
-        run = study(*where)["runs"]["lstm"]
+    for place, point in enumerate(variants.values()):
+        run = study(point)["runs"]["lstm"]
         solved = np.array(run["final"]["val_accuracy"], float) == 1
         for kind, colour, side in (("markers", "#009E73", -0.16), ("distractors", "#777777", 0.16)):
             value = np.array(run["measures"][f"gate_at_{kind}"], float)[solved]
@@ -318,6 +342,9 @@ def main(argv=None):
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
     results, arrays = load_run(options.run or run, EXPERIMENT, command)
+    announce(options.run or run, run, f"visualize/{EXPERIMENT}.py")
+    if not all("measures" in found for found in results["runs"].values()):
+        print(f"python3 -m studies measure {options.run or run} adds what titles say of all held-out sequences")
     save_picture(training_curves(results, arrays), out / "training_curves.png")
     if "lstm" in results["runs"]:
         for draw in confusion_matrix, example_sequences, input_gate_activity, hidden_trajectories, cell_state_heatmap:

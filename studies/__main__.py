@@ -1,0 +1,197 @@
+"""The studies: run their points by shards of seeds, measure trained networks, write the tables.
+
+python3 -m studies list                        every point and whether its results are there
+python3 -m studies run NAME...                 run experiments, studies or points (temporal_order_3bit/recipe/cosine)
+python3 -m studies run -- SCRIPT.py ...        run any command line of a script by shards
+python3 -m studies measure DIR...              write measures.json of runs from their trained weights
+python3 -m studies tables [--check]            write the tables between the markers of README.md, or only compare them
+"""
+
+import argparse
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from studies import runner
+from studies.report import ROOT, measure_run
+
+STUDIES = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching",
+           "lstm_1997")  # fmt: skip
+TABLES_ONLY = ("benchmarks",)
+
+
+def study_of(experiment):
+    """The module with the studies of an experiment."""
+    return importlib.import_module(f"studies.{experiment}")
+
+
+def points_of(names):
+    """Points [(experiment, point), ...] of names: experiments, groups or folders of points, single points.
+
+    Exits with status 2 at a name that there is not.
+    """
+    found = []
+    for name in names:
+        experiment, _, rest = name.strip("/").partition("/")
+        study = study_of(experiment) if experiment in STUDIES else None
+        group = getattr(study, "GROUPS", {}).get(rest, ())
+        points = [
+            p for p in getattr(study, "POINTS", {}) if not rest or p == rest or p.startswith(f"{rest}/") or p in group
+        ]
+        if not points:
+            print(f"{name} is no experiment, study or point; python3 -m studies list has them", file=sys.stderr)
+            sys.exit(2)
+        found += [(experiment, point) for point in points if (experiment, point) not in found]
+    return found
+
+
+def job_of(experiment, point):
+    """The runner's job of a point."""
+    study, out = study_of(experiment), f"results/{experiment}/{point}"
+    arguments = study.POINTS[point].split()
+    argv = [*arguments, "--out", out] if arguments else []  # a bare command writes its own folder
+    watching = experiment if hasattr(study, "watch") else None
+    return runner.make_job(Path(f"{experiment}.py"), [*argv, "--force"], watching)
+
+
+def finish_point(study, point, directory):
+    """Measure the networks of a point that has just run, and keep their weights if the study wants them."""
+    if (directory / "snapshots.npz").exists():
+        with np.load(directory / "snapshots.npz") as file:
+            weights = {name: file[name] for name in file if "/weights/" in name}
+        study.lab.write_whole(directory / "weights.npz", lambda file: np.savez_compressed(file, **weights))
+        measure_run(study, directory)
+        if point not in study.WEIGHTS:
+            (directory / "weights.npz").unlink()
+        if directory != ROOT / study.lab.HEADLINE:
+            (directory / "snapshots.npz").unlink()
+
+
+def run_points(options):
+    """Run points; returns the exit status, 1 if a shard failed."""
+    points = points_of(options.names)
+    jobs = {point: job_of(*point) for point in points}
+    missing = [point for point, job in jobs.items() if runner.finished_command(job.out) != job.command]
+    if not missing and not options.again:
+        print(
+            f"{len(points)} points, all there; python3 -m studies run {' '.join(options.names)} --again runs them anew"
+        )
+        return 0
+    print(f"{len(points)} points, of which {len(points if options.again else missing)} are to run", flush=True)
+    of_job = {id(job): point for point, job in jobs.items()}
+
+    def finish(job):
+        experiment, point = of_job[id(job)]
+        finish_point(study_of(experiment), point, job.out)
+
+    failed = runner.run_jobs(list(jobs.values()), options.jobs, options.shard, options.again, finish)
+    return report(failed)
+
+
+def run_command(options):
+    """Run one command line of a script; returns the exit status."""
+    script, *argv = options.command
+    job = runner.make_job(Path(script), argv)
+    if runner.finished_command(job.out) == job.command and not options.again:
+        print(f"{job.out} has the results of this command; --again runs it anew")
+        return 0
+    status = report(runner.run_jobs([job], options.jobs, options.shard, options.again))
+    if not status:
+        results = json.loads((job.out / "results.json").read_text())
+        job.lab.print_summary(results["runs"], results["seeds"])
+        print(f"\nwrote {job.out / 'results.json'} and snapshots.npz")
+    return status
+
+
+def report(failed):
+    """The exit status, after a line about shards that failed."""
+    if failed:
+        print(f"{failed} shards failed; the same command runs only what is missing", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def list_points(_):
+    """Print every point and whether its results are there."""
+    for experiment in STUDIES:
+        for point in study_of(experiment).POINTS:
+            job = job_of(experiment, point)
+            there = runner.finished_command(job.out) == job.command
+            print(f"{'there' if there else 'to run':7} {experiment}/{point}: {job.command}")
+    return 0
+
+
+def measure(options):
+    """Write measures.json of runs."""
+    for directory in options.directories:
+        try:
+            experiment = json.loads((directory / "results.json").read_text())["experiment"]
+        except (OSError, ValueError, KeyError, TypeError):
+            sys.exit(f"{directory / 'results.json'} is missing, damaged, or not of this program")
+        measure_run(study_of(experiment), directory)
+        print(directory / "measures.json")
+    return 0
+
+
+def tables(options):
+    """Rewrite or check the tables of README.md; returns the exit status."""
+    functions = {name: function for experiment in (*STUDIES, *TABLES_ONLY)
+                 for name, function in study_of(experiment).TABLES.items()}  # fmt: skip
+    path = ROOT / "README.md"
+    text = path.read_text()
+    found = re.findall(r"<!-- table: (\S+) -->", text)
+    if sorted(found) != sorted(functions):
+        sys.exit(f"README.md has markers for {sorted(found)}, where {sorted(functions)} are wanted")
+    pattern = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+    new = pattern.sub(lambda match: f"{match[1]}{functions[match[2]]()}\n{match[3]}", text)
+    if options.check and new != text:
+        sys.exit("README.md has a stale table; to renew it: python3 -m studies tables")
+    if not options.check:
+        path.write_text(new)
+    return 0
+
+
+def at_least_one(text):
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)
+
+
+def main(argv=None):
+    """Run the command line argv; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python3 -m studies", description=__doc__, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(required=True, metavar="list | run | measure | tables")
+    commands.add_parser("list", help="every point").set_defaults(do=list_points)
+    run = commands.add_parser("run", help="run points, or -- and a command line of a script", allow_abbrev=False)
+    run.add_argument("names", nargs="*", metavar="NAME", help="experiment, study or point, as list has them")
+    run.add_argument("--jobs", type=at_least_one, default=1, help="processes side by side (default: 1)")
+    run.add_argument("--shard", type=at_least_one, metavar="N", help="seeds in a shard (if not given: as few shards as "
+        "keep all processes busy, none above some twenty minutes)")  # fmt: skip
+    run.add_argument("--again", action="store_true", help="run finished points, too")
+    measuring = commands.add_parser("measure", help="measures.json of runs")
+    measuring.add_argument("directories", nargs="+", type=Path, metavar="DIR")
+    measuring.set_defaults(do=measure)
+    writing = commands.add_parser("tables", help="the tables of README.md")
+    writing.add_argument("--check", action="store_true", help="change nothing; status 1 if a table is stale")
+    writing.set_defaults(do=tables)
+    argv = sys.argv[1:] if argv is None else argv
+    own = argv[: argv.index("--")] if "--" in argv else argv
+    options = parser.parse_args(own)
+    options.command = argv[len(own) + 1 :]
+    if own[0] == "run":
+        if bool(options.names) == bool(options.command):
+            run.error("give names of points, or -- and a command line of a script")
+        options.do = run_command if options.command else run_points
+    return options.do(options)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on")
