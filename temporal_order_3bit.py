@@ -188,14 +188,15 @@ def views(theta, shapes):
     return named
 
 
-def init_theta(cell, seeds, dtype, input_gate_bias):
-    """Initial parameters (S, P): N(0, 0.1^2); biases 0, but input_gate_bias and 1 for the forget gates."""
-    theta = np.stack([0.1 * stream(seed, INIT).standard_normal(cell.P) for seed in seeds]).astype(dtype)
+def init_theta(cell, options):
+    """Initial parameters (S, P): N(0, 0.1^2); biases 0, but those of the input gates, and 1 for the forget gates."""
+    theta = np.stack([0.1 * stream(seed, INIT).standard_normal(cell.P) for seed in options.seeds]).astype(options.dtype)
     p = views(theta, cell.shapes)
     p.W[:, :, -1] = 0
     p.b[...] = 0
     for k, gate in enumerate(cell.gates):
-        p.W[:, k * cell.blocks : (k + 1) * cell.blocks, -1] = {"i": input_gate_bias, "f": 1, "o": 0}[gate]
+        bias = {"i": options.input_gate_bias, "f": 1, "o": 0}[gate]
+        p.W[:, k * cell.blocks : (k + 1) * cell.blocks, -1] = bias
     return theta
 
 
@@ -535,7 +536,7 @@ def train(cell, options, watch=None, networks=1):
     """
     S, B, steps, kind = len(options.seeds), options.batch, options.steps, cell.kind
     T = PAPER_LENGTHS[1] if options.paper_lengths else options.T
-    theta = init_theta(cell, options.seeds, np.dtype(options.dtype), options.input_gate_bias)
+    theta = init_theta(cell, options)
     adam, recorded = Adam(theta), options.seeds.index(options.record)
     net = Network(cell, theta, T, B)
     eval_net, batches = Network(cell, theta, T, EVAL_BATCH, backward=False), held_out(options)

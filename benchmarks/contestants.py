@@ -1,4 +1,4 @@
-"""The contestants of the benchmarks: a training step of an experiment's network, in NumPy and in what else one could use.
+"""The contestants of the benchmarks: a training step of an experiment's network, in NumPy and in other libraries.
 
 A contestant trains the networks of one case for S seeds, on the batches of the experiment's own generator and by the
 experiment's recipe: forward, backward, each seed's gradient clipped by its norm, Adam.
@@ -7,11 +7,11 @@ experiment's recipe: forward, backward, each seed's gradient clipped by its norm
     PyTorch fused    nn.LSTM or nn.RNN, nn.Linear, clip_grad_norm_, Adam(fused=True); one seed after another. Where
                      PyTorch has no such network, the nearest that it has: with forget gates, without peepholes. (On
                      this kind of machine nn.LSTM is one call with a backward pass of its own; nn.RNN is a loop inside.)
-    PyTorch by hand  the cell's equations, automatic differentiation, Adam(fused=True); seeds side by side in one product
+    PyTorch by hand  the cell's equations, automatic differentiation, Adam(fused=True); all seeds in one product
     JAX              the same equations in lax.scan, the whole step compiled by jit, vmap over seeds
     C                limit.c: forward and backward only, one seed after another
 
-disagreement tells how far a contestant is from computing what ours does, with its own cell. Everything runs on one core.
+disagreement tells how far a contestant is from computing what ours does, with its own cell. All run on one core.
 """
 
 import ctypes
@@ -122,7 +122,7 @@ class Contestant:
     def __init__(self, case, S, cell=None, options=None, state=None):
         self.case, self.S, self.cell, self.module = case, S, cell or case.cell, case.module
         self.options = options or case.options(S)
-        self.state = state or self.module.initial_state(self.cell, self.options)
+        self.state = state or self.module.Adam(self.module.init_theta(self.cell, self.options))
         self.steps, self.chunk = self.state.step, None
         self.clip = getattr(self.options, "clip", None) or getattr(self.module, "CLIP", np.inf)
         self.beta2 = getattr(self.options, "beta2", None) or self.module.BETA2
@@ -446,7 +446,7 @@ class Jax(Contestant):
         self.trained = tuple(jnp.array(array) for array in (theta, 0 * theta, 0 * theta))
 
     def data(self, x, y):
-        """What the compiled functions take: shorter sequences are filled up, which spares compiling for every length."""
+        """What the compiled functions take. Shorter sequences are filled up: one compilation serves every length."""
         last = len(x) - 1
         if len(x) < self.case.T:
             x = np.concatenate([x, np.zeros((self.case.T - len(x), *x.shape[1:]), x.dtype)])

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""From the shell to a finished headline: imports, training, evaluation, writing, with our training step and with others'.
+"""From the shell to a finished headline: imports, training, evaluation, writing, with our training step and others'.
 
     python3 benchmarks/headline.py                  every experiment in turn, by all that is installed: an hour
     python3 benchmarks/headline.py SCRIPT           one of them; what headline.json has of the others stays
-    python3 benchmarks/headline.py --by JAX temporal_order_3bit --out DIR     one run of a script by a contestant's steps
+    python3 benchmarks/headline.py --by JAX temporal_order_3bit --out DIR     one run by a contestant's steps
 
 The second form is what the first one starts and times, each in a process of its own, on one core, in turn. The script
-runs as always, with its own data, evaluation, snapshots and files; only the training step (forward, backward, clipping,
-Adam) is the contestant's (contestants.py), and the first one is compared with the script's own. The peers are spared
-the training loss. "PyTorch" is nn.LSTM or nn.RNN where there is one, else the cell by hand. lstm_1997.py learns by other
-steps: contestants_1997.py has them. Medians of three runs; what takes longer than LONG seconds runs once, and no longer
-than LIMIT. Writes headline.json into --out (default: results/benchmarks).
+runs as always, with its own data, evaluation, snapshots and files; only the training step (forward, backward,
+clipping, Adam) is the contestant's (contestants.py), and the first one is compared with the script's own. The peers
+do not report the training loss: their update returns zeros. "PyTorch" is nn.LSTM or nn.RNN where there is one, else
+the cell by hand. lstm_1997.py learns by other steps: contestants_1997.py has them. Medians of three runs; what takes
+longer than LONG seconds runs once, and no longer than LIMIT. Writes headline.json into --out (default:
+results/benchmarks).
 """
 
 import argparse
@@ -72,6 +73,7 @@ def replace_update(module, kind_of):
         every = math.gcd(options.eval_every, max(1, options.snapshot_every // 5))
         if state.step % every == 0 or state.step == options.steps:  # somebody may look
             state.theta[...] = contestant.theta()
+        return np.zeros(len(state.theta))
 
     module.update = update
 
@@ -113,7 +115,7 @@ def main(argv=None):
         return run_by(options.by, options.script, [*rest, "--out", options.out])
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    out = Path(options.out or ("results/quick/benchmarks" if options.quick else "results/benchmarks"))
+    out = Path(options.out or ("runs/benchmarks" if options.quick else "results/benchmarks"))
     out.mkdir(parents=True, exist_ok=True)
     names = {"torch": "PyTorch", "jax": "JAX"}
     missing = available()[1]
@@ -141,7 +143,7 @@ def main(argv=None):
             for name in times
         }}  # fmt: skip
         print(f"{script:24} " + "   ".join(f"{name} {median:6.1f} s" for name, median in medians.items()), flush=True)
-        scripts.write_json(out / "headline.json", scripts.plain(results))
+        scripts.write_whole(out / "headline.json", lambda file: file.write(f"{scripts.to_json(results)}\n".encode()))
     print(f"\nwrote {out / 'headline.json'}")
     return 0
 

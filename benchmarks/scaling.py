@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """How the cost of our training step, and its memory, grow with seeds S, steps T, sequences B and cells H.
 
-One of the four sizes is varied, the others are the experiment's headline's; T, B and H for one seed and for thirty. Each
-size is measured in a process of its own, on one core: the median time of a step (batch included) of a second of steps, at
-least three, and the most memory that the process ever held.
+One of the four sizes is varied, the others are the experiment's headline's; T, B and H for one seed and for thirty.
+Each size is measured in a process of its own, on one core: the median time of a step (batch included) of a second of
+steps, at least three, and the most memory that the process ever held.
 
     python3 benchmarks/scaling.py            some ten minutes
-    python3 benchmarks/scaling.py --quick    few sizes, small ones; writes under results/quick/
+    python3 benchmarks/scaling.py --quick    few sizes, small ones; writes runs/benchmarks/
 
 Writes scaling.json into --out (default: results/benchmarks); python3 visualize/benchmarks.py draws it.
 """
@@ -71,7 +71,7 @@ def main(argv=None):
         with np.errstate(all="ignore"):
             print(json.dumps(measure(**json.loads(options.point))))
         return 0
-    out = Path(options.out or ("results/quick/benchmarks" if options.quick else "results/benchmarks"))
+    out = Path(options.out or ("runs/benchmarks" if options.quick else "results/benchmarks"))
     out.mkdir(parents=True, exist_ok=True)
     scripts = CASES[NETWORKS[0]].module
     results = {"schema": 1, "benchmark": "scaling", "environment": environment(), "networks": {}}
@@ -91,7 +91,7 @@ def main(argv=None):
                 print(f"{name}, {axis} from {values[0]} to {values[-1]}{f', {S} seeds' if S else ''}: " + "  ".join(
                     f"{point['ms']:.3g} ms {point['megabytes']:.0f} MB" for point in points), flush=True)  # fmt: skip
         results["networks"][name] = {"headline": {"T": case.T, "B": case.B, "H": case.H}, "curves": curves}
-    scripts.write_json(out / "scaling.json", scripts.plain(results))
+    scripts.write_whole(out / "scaling.json", lambda file: file.write(f"{scripts.to_json(results)}\n".encode()))
     print(f"\nwrote {out / 'scaling.json'}; to draw it:\npython3 visualize/benchmarks.py")
     return 0
 

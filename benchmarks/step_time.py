@@ -2,15 +2,17 @@
 """How long one training step takes, ours beside what else one could use: batch, forward, backward, clipping, Adam.
 
 For each network in the sizes of its experiment's headline and each number of seeds, all contestants (contestants.py)
-run in turn in this one process, on one core: in every round each one makes as many steps as the experiment draws batches
-at a time, so that drawing is counted in full. Of the rounds, the least, the median and the largest time of a step, and
-of the medians the ratio ours / theirs. What comes before the first step (imports, compiling) is measured apart.
+run in turn in this one process, on one core: in every round each one makes as many steps as the experiment draws
+batches at a time, so that drawing is counted in full. Of the rounds, the least, the median and the largest time of a
+step, and of the medians the ratio ours / theirs. What comes before the first step (imports, compiling) is measured
+apart.
 
-Then forward and backward only, against a fused loop in C (limit.c), and what ours do in that time, by count: NumPy calls
-(universal functions, matmul and copyto), bytes that these read and write, multiplications of the matrix products, tanh.
+Then forward and backward only, against a fused loop in C (limit.c), and what ours do in that time, by count: NumPy
+calls (universal functions, matmul and copyto), bytes that these read and write, multiplications of the matrix
+products, tanh.
 
     python3 benchmarks/step_time.py                 all that is installed; some ten minutes
-    python3 benchmarks/step_time.py --quick         the first network, one and two seeds; writes under results/quick/
+    python3 benchmarks/step_time.py --quick         the first network, one and two seeds; writes runs/benchmarks/
 
 Writes step_time.json into --out (default: results/benchmarks). Exits with 1 if a contestant computes something else.
 """
@@ -72,8 +74,9 @@ def compare(case, S, kinds, n):
     for name, (contestant, first_s, error) in entered.items():
         mine = Ours.name if contestant.whole_step else OursWithoutUpdate.name
         ratio = statistics.median(times[mine]) / statistics.median(times[name])
-        found[name] = summary(times[name], S) | {"ours_by_theirs": ratio, "first_step_s": first_s,
-                                                "disagreement": error, "same_network": contestant.cell == case.cell}  # fmt: skip
+        same = contestant.cell == case.cell
+        found[name] = summary(times[name], S) | {"ours_by_theirs": ratio, "first_step_s": first_s}
+        found[name] |= {"disagreement": error, "same_network": same}
         print(f"  {name:28} {found[name]['median_ms_per_seed']:9.3f} ms a seed   ours/theirs {ratio:6.2f}   "
               f"first step {first_s:5.2f} s   disagreement {error:.0e}", flush=True)  # fmt: skip
     return found
@@ -152,7 +155,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     if options.quick:
         options.seeds_at_once, options.rounds = "1,2", 2
-    out = Path(options.out or ("results/quick/benchmarks" if options.quick else "results/benchmarks"))
+    out = Path(options.out or ("runs/benchmarks" if options.quick else "results/benchmarks"))
     try:
         all_S = [int(S) for S in options.seeds_at_once.split(",")]
         assert min(all_S) > 0 and options.rounds > 0
@@ -189,7 +192,7 @@ def main(argv=None):
                 if S > 1:
                     results["cases"][name]["counts"][str(S)] = count(case, S)
     results["largest_disagreement"] = worst
-    scripts.write_json(out / "step_time.json", scripts.plain(results))
+    scripts.write_whole(out / "step_time.json", lambda file: file.write(f"{scripts.to_json(results)}\n".encode()))
     print(f"\nwrote {out / 'step_time.json'}")
     if not worst <= TOLERANCE:
         print(

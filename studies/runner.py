@@ -49,7 +49,7 @@ sys.exit(importlib.import_module(script).main(argv, **watch))
 
 
 class Failed(Exception):
-    """A shard that did not end well; says where, and its last lines."""
+    """A shard that did not end well: how it ended, and its last lines."""
 
 
 @dataclass
@@ -220,7 +220,7 @@ def run_shard(shard, running, lock):
             log.seek(0)
             lines = "\n".join(f"    {line}" for line in log.read().splitlines()[-8:])
             ended = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            raise Failed(f"{shard.name} {ended}\n{lines}")
+            raise Failed(ended, lines)
     return time.monotonic() - started
 
 
@@ -258,8 +258,10 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
             if all(shard.finished for shard in shards[id(job)]):  # killed before they were merged
                 merge(job, shards[id(job)], finish)
         try:
-            for number, (shard, error, left) in enumerate(completed(futures, workers), start=1):
-                print(f"{number} of {len(todo)}  {error or shard.name}{left}", flush=True)
+            for number, (shard, words, error) in enumerate(completed(futures), start=1):
+                print(
+                    f"{number} of {len(todo)}  {shard.name} {words}", *([error] if error else []), sep="\n", flush=True
+                )
                 failed += bool(error)
                 if not error and all(other.finished for other in shards[id(shard.job)]):
                     merge(shard.job, shards[id(shard.job)], finish)
@@ -271,8 +273,8 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
     return failed
 
 
-def completed(futures, workers):
-    """Shards as they end: the shard, what went wrong or "", and words about its time and the time left."""
+def completed(futures):
+    """Shards as they end: the shard, words about its end and the time left, and its last lines if it failed."""
     started, done, left = time.monotonic(), 0, set(futures)
     while left:
         ended, left = wait(left, return_when=FIRST_COMPLETED)
@@ -281,9 +283,9 @@ def completed(futures, workers):
             error = future.exception()
             if error and not isinstance(error, Failed):
                 raise error
+            words, lines = error.args if error else (f"took {future.result():.1f} s", "")
             rest = (time.monotonic() - started) / done * (len(futures) - done)
-            words = "" if error else f": {future.result():.1f} s"
-            yield futures[future], str(error or ""), f"{words}; {rest:.0f} s left"
+            yield futures[future], f"{words}; {rest:.0f} s left", lines
 
 
 # --------------------------------------------------------------------------------------------------- merging

@@ -1,11 +1,12 @@
 """multiplication_problem.py: its data, what it learns, measures and records; tests/test_runs.py has the rest."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT, load, options_of
+
+from studies import multiplication_problem as study
 
 SCRIPT = "multiplication_problem.py"
 SOURCE = (ROOT / SCRIPT).read_text()
@@ -68,7 +69,10 @@ def test_the_errors_of_partial_knowledge_are_what_docstring_and_pictures_say(lab
 def test_held_out_sequences_do_not_depend_on_training(lab):
     drawn = [lab.held_out(options_of(lab, "--seeds", seeds, "--steps", steps, "--T-min", T_min))
              for seeds, steps, T_min in (("5", 1000, 20), ("3,5", 700, 30))]  # fmt: skip
-    assert (drawn[0][0][0][:, 0] == drawn[1][0][0][:, 1]).all() and (drawn[0][1][:, 0] == drawn[1][1][:, 1]).all()
+    assert len(drawn[0]) == len(drawn[1]) == 4
+    for (pairs, numbers), (other_pairs, other_numbers) in zip(*drawn):
+        assert pairs.shape == (30, 2, 1, 128) and numbers.shape == (2, 1, 128)
+        assert (pairs[:, :, 0] == other_pairs[:, :, 1]).all() and (numbers[:, 0] == other_numbers[:, 1]).all()
 
 
 def test_a_batch_has_one_length_for_all_seeds_and_lengths_are_uniform(lab):
@@ -86,7 +90,8 @@ def test_parameter_counts_and_start(lab):
     assert [cell.P for cell in (lab.Cell(), lab.Cell(forget_gate=False), lab.Cell(16))] == [361, 273, 1233]
     for forget_gate, gates in (True, "oif"), (False, "oi"):
         cell = lab.Cell(8, forget_gate)
-        theta = lab.init_theta(cell, range(300), np.float64, {"i": -6.0, "f": 3.0, "output": -1.0})
+        biases = "--input-gate-bias", -6, "--forget-gate-bias", 3, "--output-bias", -1
+        theta = lab.init_theta(cell, options_of(lab, "--seeds", "0-299", "--dtype", "float64", *biases))
         p = lab.views(theta, cell.shapes)
         assert cell.gates == gates and (p.b == -1).all() and p.W.shape == (300, 8 * len(gates) + 8, 11)
         for k, gate in enumerate(gates + "g"):
@@ -97,8 +102,19 @@ def test_parameter_counts_and_start(lab):
 
 def test_the_gradient_check_has_every_variant(lab, capsys):
     assert lab.gradient_check() == 0
-    variants = [line.split(" largest")[0].rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert variants == [f"lstm{gate}, {task}" for gate in ("", ", no forget gate") for task in ("multiply", "add")]
+    lines = capsys.readouterr().out.splitlines()
+    variants = [f"{no}forget gate, {task}" for no in ("", "no ") for task in ("multiply", "add")]
+    found = [line.split(" largest")[0].rstrip() for line in lines]
+    assert found == [f"{variant}, spans of {span}" for variant in variants for span in (13, 5)]
+    assert len({line.index(" largest") for line in lines}) == 1, "columns line up"
+
+
+def test_the_gradient_check_notices_how_spans_meet(capsys):
+    meets = "range((T - 1) // net.span * net.span, -1, -net.span)"
+    assert SOURCE.count(meets) == 1
+    broken = load(SCRIPT, SOURCE.replace(meets, "range(0, T, net.span)"))
+    assert broken.gradient_check() == 1
+    assert all(("spans of 13" in line) == line.endswith("ok") for line in capsys.readouterr().out.splitlines())
 
 
 # ------------------------------------------------------------------------------------------------------ runs
@@ -108,9 +124,7 @@ def errors_after_training(lab, *arguments):
     options = options_of(
         lab, "--T-min", 12, "--T-max", 13, "--steps", 600, "--eval-n", 128, "--seeds", "0-3", *arguments
     )
-    cell = lab.Cell(options.hidden, options.forget_gate)
-    state = lab.initial_state(cell, options)
-    result, _ = lab.train("lstm", cell, options, state, lambda state: None, SimpleNamespace(seen=False))
+    result, _ = lab.train(lab.Cell(options.hidden, options.forget_gate), options)
     return result["final"]["test_mse"]
 
 
@@ -121,7 +135,7 @@ def test_training_learns(lab, arguments):
 
 @pytest.mark.parametrize(
     "right, wrong",
-    [("targets[:, batch], options", "targets[:, :B], options"), ("state.theta - lr", "state.theta + lr")],
+    [("targets[:, batch], options", "targets[:, :B], options"), ("self.theta - lr", "self.theta + lr")],
 )
 def test_training_does_not_learn_where_it_is_broken(right, wrong):
     assert SOURCE.count(right) == 1
@@ -129,29 +143,28 @@ def test_training_does_not_learn_where_it_is_broken(right, wrong):
 
 
 @pytest.mark.parametrize("scale", [0.5, 10.0], ids=["below the clip", "clipped"])
-def test_an_update_follows_the_gradient_of_the_mean_loss(lab, scale, monkeypatch):
+def test_an_update_follows_the_gradient_of_the_mean_loss(lab, scale):
     options = options_of(lab, "--seeds", "0,1", "--batch", 6, "--hidden", 3, "--dtype", "float64", "--lr", 0.1)
-    cell, state = lab.Cell(3), lab.initial_state(lab.Cell(3), options)
-    state.theta[...] = scale / 10 * np.random.default_rng(0).standard_normal(state.theta.shape)
+    cell = lab.Cell(3)
+    adam = lab.Adam(scale / 10 * np.random.default_rng(0).standard_normal((2, cell.P)))
     pairs, numbers = lab.draw_population([0, 1], (9,), [12] * 6)
     target = lab.TARGETS["multiply"](numbers.astype(float)) + scale  # far off: large gradients
-    start = state.theta.copy()
+    start = adam.theta.copy()
 
     def loss(population):
         net = lab.Network(cell, population, 12, 6, backward=False)
-        return np.square(lab.forward(net, pairs[:, [s]]) - target[s]).mean(axis=1)
+        return np.square(lab.forward(net, pairs[:, :, [s]]) - target[s]).mean(axis=1)
 
-    net = lab.Network(cell, state.theta, 12, 6)
-    lab.update(net, state, pairs, target, options, np.array([True, True]))
+    net = lab.Network(cell, adam.theta, 12, 6)
+    losses = lab.update(net, adam, pairs, target, options, np.array([True, True]))
     for s in range(2):
         gradient = lab.numerical_gradient(loss, start[s])
         clipped = gradient * min(1, lab.CLIP / np.linalg.norm(gradient))
         assert (np.linalg.norm(gradient) > lab.CLIP) == (scale > 1)
         assert np.allclose(net.grad[s], clipped, atol=1e-9)
-        assert np.allclose(state.m[s], 0.1 * clipped, atol=1e-9) and np.allclose(
-            state.v[s], 0.001 * clipped**2, atol=1e-9
-        )
-        assert np.allclose(state.loss_sum[s], loss(start[[s]]))
+        assert np.allclose(adam.m[s], 0.1 * clipped, atol=1e-9)
+        assert np.allclose(adam.v[s], 0.001 * clipped**2, atol=1e-9)
+        assert np.allclose(losses[s], loss(start[[s]]))
 
 
 def test_the_training_loss_is_the_mean_over_the_steps_since_the_last_evaluation(lab, monkeypatch):
@@ -163,51 +176,29 @@ def test_the_training_loss_is_the_mean_over_the_steps_since_the_last_evaluation(
         return real(y, target)
 
     monkeypatch.setattr(lab, "squared_error", squared_error)
-    state = lab.initial_state(lab.Cell(), options)
-    result, _ = lab.train("lstm", lab.Cell(), options, state, lambda state: None, SimpleNamespace(seen=False))
+    result, _ = lab.train(lab.Cell(), options)
     expected = [np.mean(losses[:4]), np.mean(losses[4:8]), losses[8]]
     assert len(losses) == 9 and np.allclose(np.array(result["history"]["train_loss"])[1:, 0], expected)
-
-
-def test_a_seed_stops_where_it_was_told_to_and_the_others_go_on(lab, tmp_path):
-    words = "--T-min 12 --T-max 13 --steps 400 --eval-every 20 --snapshot-every 50 --eval-n 128 --seeds 0-3".split()
-
-    def run(*arguments):
-        assert lab.main([*words, *arguments, "--out", str(tmp_path)]) == 0
-        return json.loads((tmp_path / "results.json").read_text())["runs"]["lstm"], np.load(tmp_path / "snapshots.npz")
-
-    free, _ = run()
-    found, arrays = run("--stop-at", "0.01")
-    step, mse = np.array(free["history"]["step"]), np.array(free["history"]["test_mse"])
-    first = [int(step[below.argmax()]) for below in (mse < 0.01).T]
-    assert len(set(first)) > 1, "seeds stop at different steps"
-    assert found["stopped_at_step"] == first and found["sequences_seen"] == [32 * at for at in first]
-    assert found["final"]["test_mse"] == [mse[step == at, k][0] for k, at in enumerate(first)]
-    assert found["history"]["step"][-1] == max(first), "when all have stopped, the run is over"
-    assert free["stopped_at_step"] == [None] * 4 and free["sequences_seen"] == [32 * 400] * 4
-    assert arrays["lstm/step"][-1] == max(first)
-    for k, at in enumerate(first):
-        loss = [row[k] for step, row in zip(found["history"]["step"], found["history"]["train_loss"]) if step > 0]
-        trained = [step <= at for step in found["history"]["step"] if step > 0]
-        assert [value is not None for value in loss] == trained
+    assert np.allclose(result["history"]["batch_loss"], losses)
 
 
 def test_what_is_watched_is_what_the_weights_say(lab, tmp_path):
     words = "--T-min 12 --T-max 16 --steps 300 --eval-every 150 --snapshot-every 150 --eval-n 256 --out".split()
-    assert lab.main([*words, str(tmp_path)]) == 0
+    assert lab.main([*words, str(tmp_path)], watch=study.watch) == 0
     history = json.loads((tmp_path / "results.json").read_text())["runs"]["lstm"]["history"]
-    last = {name: values[-1][0] for name, values in history.items() if name != "step"}
+    last = {name: values[-1][0] for name, values in history.items() if name not in ("step", "batch_loss")}
     arrays = np.load(tmp_path / "snapshots.npz")
     theta = np.concatenate([arrays[f"lstm/weights/{name}"].ravel() for name in "WVb"])[None].astype(float)
-    net = lab.Network(lab.Cell(), theta, 16, lab.EVAL_BLOCK)
-    blocks, numbers = lab.held_out(options_of(lab, *words[:-1]))
-    answers = np.concatenate([lab.forward(net, pairs)[0] for pairs in blocks])
-    assert np.isclose(last["test_mse"], np.square(answers - numbers[0, 0] * numbers[1, 0]).mean(), rtol=1e-3)
+    net = lab.Network(lab.Cell(), theta, 16, lab.EVAL_BATCH)
+    batches = lab.held_out(options_of(lab, *words[:-1]))
+    answers, numbers = lab.evaluate(net, batches, 256)
+    answers, numbers = answers[0], numbers[:, 0]
+    assert np.isclose(last["test_mse"], np.square(answers - numbers[0] * numbers[1]).mean(), rtol=1e-3)
     assert np.isclose(last["answer_std"], answers.std(), rtol=1e-3)
-    for name, x in zip(("slope_1", "slope_2"), numbers[:, 0]):
+    for name, x in zip(("slope_1", "slope_2"), numbers):
         assert np.isclose(last[name], np.polyfit(x, answers, 1)[0], rtol=1e-3)
-    pairs, n = blocks[0], np.arange(lab.EVAL_BLOCK)
-    marker = pairs[:, 0, 1] == 1
+    (pairs, _), n = batches[0], np.arange(lab.EVAL_BATCH)
+    marker = pairs[:, 1, 0] == 1
     steps = marker.argmax(axis=0), 15 - marker[::-1].argmax(axis=0)
     for name, t in zip(("sensitivity_1", "sensitivity_2"), steps):
         moved = []
@@ -217,9 +208,9 @@ def test_what_is_watched_is_what_the_weights_say(lab, tmp_path):
             moved.append(lab.forward(net, other)[0])
         assert np.isclose(last[name], np.abs(moved[0] - moved[1]).mean() / 2e-3, rtol=1e-3)
     lab.forward(net, pairs)
-    f = net.row["f"][:16, 0].transpose(2, 0, 1)
+    f = net.row["f"][:16, :, 0].transpose(2, 0, 1)
     kept = np.array([f[k, t + 1 :].prod(axis=0) for k, t in enumerate(steps[0])]).T  # (H, n)
-    slope = 1 - np.tanh(net.c[16, 0]) ** 2
+    slope = 1 - np.tanh(net.c[16, :, 0]) ** 2
     expected = {"survival": kept.mean(axis=1).max(), "slack": slope.mean(), "path": (kept * slope).mean(axis=1).max()}
     assert all(np.isclose(last[name], value, rtol=1e-3) for name, value in expected.items())
 
@@ -238,7 +229,7 @@ def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
                 *arguments.split())  # fmt: skip
     assert done.returncode == 0, done.stderr
     arrays = {name.removeprefix("lstm/"): array for name, array in np.load(tmp_path / "snapshots.npz").items()}
-    W, V, b = (arrays[f"weights/{name}"].astype(float) for name in "WVb")
+    W, V, b = (arrays[f"weights/{name}"][0].astype(float) for name in "WVb")
     H, gates = V.shape[1], "oi" if "--no-forget-gate" in arguments else "oif"
 
     def sigmoid(z):
@@ -266,18 +257,19 @@ def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
 
 @pytest.fixture(scope="module", params=[True, False], ids=["forget gate", "no forget gate"])
 def measured(request, lab):
-    """Random networks of two seeds, their held-out sequences, and what the script measures of them."""
+    """Random networks of two seeds, their held-out sequences, and what the study measures of them."""
     options = options_of(lab, "--seeds", "0,1", "--eval-n", 256, "--T-max", 22)
     cell = lab.Cell(8, request.param)
     theta = 0.5 * np.random.default_rng(0).standard_normal((2, cell.P))
-    net, (blocks, numbers) = lab.Network(cell, theta, 22, lab.EVAL_BLOCK, backward=False), lab.held_out(options)
-    return net, blocks, numbers, *lab.measure(net, blocks, numbers, "multiply")
+    net, batches = lab.Network(cell, theta, 22, lab.EVAL_BATCH, backward=False), lab.held_out(options)
+    found = study.measure_lstm(net, batches, "multiply")
+    return net, batches, np.concatenate([numbers for _, numbers in batches], axis=2), *found.values()
 
 
 def test_gates_and_errors_agree_with_a_slow_count(lab, measured):
-    net, blocks, numbers, measures, _ = measured
+    net, batches, numbers, measures, _ = measured
     values, answers = {}, []
-    for pairs in blocks:
+    for pairs, _ in batches:
         answers.append(lab.forward(net, pairs)[1])
         for n in range(128):
             marker = pairs[:, 1, 1, n]
@@ -286,7 +278,7 @@ def test_gates_and_errors_agree_with_a_slow_count(lab, measured):
                 places = {1: ["at_markers"], 0: ["at_distractors", *["between"] * (t > first)], -1: []}[int(marker[t])]
                 for gate in net.cell.gates:
                     for place in places:
-                        values.setdefault((gate, place), []).append(net.row[gate][t, 1, :, n].mean())
+                        values.setdefault((gate, place), []).append(net.row[gate][t, :, 1, n].mean())
     names = {"f": "forget_gate", "i": "input_gate", "o": "output_gate"}
     assert {name for name in measures if "_gate_" in name} == {f"{names[gate]}_{place}" for gate, place in values}
     for (gate, place), found in values.items():
@@ -297,17 +289,17 @@ def test_gates_and_errors_agree_with_a_slow_count(lab, measured):
 
 
 def test_read_outs_agree_with_slow_ones(lab, measured):
-    net, blocks, numbers, measures, behind = measured
+    net, batches, numbers, measures, behind = measured
     x1, x2 = numbers[:, 1].astype(float)
     places = "before_second", "kept", "written", "at_second", "end_of_lag", "last", "output"
     states, own = {where: [] for where in (*places, "three steps behind")}, []
-    for pairs in blocks:
+    for pairs, _ in batches:
         lab.forward(net, pairs)
         for n in range(128):
             second = int(np.flatnonzero(pairs[:, 1, 1, n] == 1)[1])
-            c, h = net.c[1:, 1, :, n], net.h[:, 1, :, n]
-            written = net.row["i"][second, 1, :, n] * net.row["g"][second, 1, :, n]
-            kept = net.row["f"][second, 1, :, n] * c[second - 1] if net.cell.forget_gate else c[second - 1]
+            c, h = net.c[1:, :, 1, n], net.h[:, :, 1, n]
+            written = net.row["i"][second, :, 1, n] * net.row["g"][second, :, 1, n]
+            kept = net.row["f"][second, :, 1, n] * c[second - 1] if net.cell.forget_gate else c[second - 1]
             found = c[second - 1], kept, written, c[second], c[20], c[21], h[21], c[second + 3]
             for where, value in zip(states, found):
                 states[where].append(value.astype(float))
@@ -332,17 +324,17 @@ def test_read_outs_agree_with_slow_ones(lab, measured):
     assert behind["step"].tolist() == list(range(-1, 11)), "second markers are at step 10, the lag ends at step 20"
 
 
-def test_slopes_are_those_of_regression(lab):
+def test_slopes_are_those_of_regression():
     x, noise = np.random.default_rng(0).random((2, 3, 500))
-    assert np.allclose(lab.slope(0.3 * x + 0.1, x), 0.3)
-    assert np.allclose(lab.slope(noise, x), [np.polyfit(a, b, 1)[0] for a, b in zip(x, noise)])
+    assert np.allclose(study.slope(0.3 * x + 0.1, x), 0.3)
+    assert np.allclose(study.slope(noise, x), [np.polyfit(a, b, 1)[0] for a, b in zip(x, noise)])
 
 
 # -------------------------------------------------------------------------------------------------- renderers
 
 
 @pytest.mark.parametrize("arguments", ["--hidden 1 --batch 1 --eval-n 1 --T-min 12 --T-max 12 --lr 1e39",
-                                       "--hidden 20 --no-forget-gate --task add --stop-at 1"])  # fmt: skip
+                                       "--hidden 20 --no-forget-gate --task add"])  # fmt: skip
 def test_renderers_take_what_a_user_may_have_run(lab, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     assert lab.main(["--quick", "--steps", "3", "--out", "run", *arguments.split()]) == 0

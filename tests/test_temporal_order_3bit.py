@@ -175,7 +175,7 @@ def test_measures_agree_with_a_slow_count(lab):
 def test_initial_parameters(lab):
     for arguments in ("lstm", 4, 4, False), ("lstm", 4, 2, True), ("rnn",):
         cell = lab.Cell(*arguments)
-        theta = lab.init_theta(cell, range(300), np.float64, -1.0)
+        theta = lab.init_theta(cell, options_of(lab, "--seeds", "0-299", "--dtype", "float64", "--input-gate-bias", -1))
         p = lab.views(theta, cell.shapes)
         bias, n = p.W[:, :, -1], cell.blocks
         assert (p.b == 0).all() and (bias[:, len(cell.gates) * n :] == 0).all()

@@ -10,6 +10,7 @@ Reads results.json and snapshots.npz of the run and results.json of the studies;
 
 import argparse
 import json
+import shlex
 import sys
 import zipfile
 import zlib
@@ -43,13 +44,21 @@ LEVELS = {
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -60,6 +69,15 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in Path("runs", headline.name).glob("*/results.json"))
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -103,7 +121,7 @@ def mark_steps(axis, x, words=True):
 
 
 def equation(results, x, y, answer):
-    """A sequence's task and what the network made of it, as text."""
+    """A sequence's task and the network's answer, as text."""
     a, b = x[markers_of(x), 0]
     task = results["config"]["task"]
     asked = f"{a:.2f} × {b:.2f}" if task == "multiply" else f"({a:.2f} + {b:.2f}) / 2"
@@ -111,23 +129,27 @@ def equation(results, x, y, answer):
 
 
 def training_curve(results, _):
-    """Training loss and held-out error of the first seed."""
-    run, config = results["runs"]["lstm"], results["config"]
+    """Training loss and held-out error of the recorded seed."""
+    run, config, recorded = results["runs"]["lstm"], results["config"], results["recorded"]
     seen = np.array(run["history"]["step"]) * config["batch"]
     figure, axis = plt.subplots(figsize=(9, 5))
-    axis.plot(seen, history(run, "train_loss")[:, 0], color="#9CC9E3", linewidth=1.5,
+    if "batch_loss" in run["history"]:
+        batches = history(run, "batch_loss")
+        at = np.arange(1, len(batches) + 1) * config["batch"]
+        axis.plot(at, batches, color="#CFE2EE", linewidth=0.5, label="training, each batch")
+    axis.plot(seen, history(run, "train_loss")[:, recorded], color="#9CC9E3", linewidth=1.5,
               label=f"training, mean of {config['eval_every']} batches")  # fmt: skip
-    axis.plot(seen, history(run, "test_mse")[:, 0], color=COLOUR["default"],
+    axis.plot(seen, history(run, "test_mse")[:, recorded], color=COLOUR["default"],
               label=f"{config['eval_n']} held-out sequences of {config['T_max']} steps")  # fmt: skip
     draw_levels(axis, config["task"])
     axis.set(yscale="log", xlabel="training sequences", ylabel="mean squared error")
     axis.xaxis.set_major_formatter("{x:,.0f}")
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=3)
     level = SOLVED[config["task"]]
-    final, reached = run["final"]["test_mse"][0], run["sequences_to"][level][0]
+    final, reached = run["final"]["test_mse"][recorded], run["sequences_to"][level][recorded]
     said = "the run diverged" if final is None else f"it ends at {final:.1e}"
     after = "" if reached is None else f"; below {level} after {reached:,} sequences"
-    figure.suptitle(f"LSTM, seed {results['seeds'][0]}: {said}{after}")
+    figure.suptitle(f"LSTM, seed {results['seeds'][recorded]}: {said}{after}")
     return figure
 
 
@@ -196,9 +218,10 @@ def pred_vs_target(results, arrays):
     return figure
 
 
-def study(name, target):
-    """results.json of one point of a study, and its LSTM."""
-    results = load_run(Path("results") / EXPERIMENT / name, EXPERIMENT, f"make {EXPERIMENT}-{target}", arrays=False)[0]
+def study(name):
+    """results.json of a point of the studies, and its LSTM."""
+    command = f"python3 -m studies run {EXPERIMENT}/{name}"
+    results = load_run(Path("results") / EXPERIMENT / name, EXPERIMENT, command, arrays=False)[0]
     return results, results["runs"]["lstm"]
 
 
@@ -220,7 +243,7 @@ def thirty_seeds():
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.8), sharex=True, sharey=True)
     said = []
     for axis, recipe in zip(axes, RECIPE):
-        results, run = study(f"thirty_seeds/{recipe}", "seeds")
+        results, run = study(f"thirty_seeds/{recipe}")
         seen = np.array(run["history"]["step"]) * results["config"]["batch"]
         axis.plot(seen, history(run, "test_mse"), color=COLOUR[recipe], linewidth=0.8, alpha=0.6)
         axis.plot(seen, np.median(history(run, "test_mse"), axis=1), color=COLOUR[recipe], linewidth=3)
@@ -237,7 +260,7 @@ def thirty_seeds():
 
 def stuck():
     """Why seeds get stuck, and for how long: the path from the first marked number to the answer."""
-    results, run = study("recipe/writeup", "recipe")
+    results, run = study("recipe/writeup")
     every, batch = results["config"]["eval_every"], results["config"]["batch"]
     step, mse, path = (history(run, name) for name in ("step", "test_mse", "path"))
     figure, axes = plt.subplots(1, 3, figsize=(15, 5.2))
@@ -266,7 +289,7 @@ def stuck():
     lines = {"writeup": (COLOUR["writeup"], "the write-up's recipe"), "output": ("#009E73", "… with output bias −1.1"),
              "default": (COLOUR["default"], "our recipe")}  # fmt: skip
     for recipe, (colour, words) in lines.items():
-        results, run = study(f"recipe/{recipe}", "recipe")
+        results, run = study(f"recipe/{recipe}")
         seen = np.array(run["history"]["step"]) * results["config"]["batch"]
         low, middle, high = np.percentile(history(run, "slack"), (10, 50, 90), axis=1)
         shown = seen <= 64000
@@ -281,13 +304,13 @@ def stuck():
     figure.suptitle(
         "The write-up's recipe: cells fill up at once, the path closes, and seeds wait until it opens again"
     )
-    figure.supxlabel("slack: the slope tanh'($c_T$), mean over cells;  path: that times the product of f from the first "
-                     "marker to the end, in the best cell", fontsize=11)  # fmt: skip
+    figure.supxlabel("slack: the slope tanh'($c_T$), mean over cells;  path: that times the product of f from the "
+                     "first marker to the end, in the best cell", fontsize=11)  # fmt: skip
     return figure
 
 
 def registers():
-    """Read-outs from the cells by steps behind the second marker, of networks that multiply and of some that add."""
+    """Read-outs from the cells by steps after the second marker, of networks that multiply and of some that add."""
     colours = {"x1": MARKER_COLOUR[0], "x2": MARKER_COLOUR[1], "product": "#0072B2", "interaction": "#CC79A7",
                "answer": "#000000"}  # fmt: skip
     words = {"x1": "$x_1$", "x2": "$x_2$", "product": "$x_1 x_2$",
@@ -296,7 +319,7 @@ def registers():
     figure, axes = plt.subplots(1, 2, figsize=(13, 5.4), sharex=True, sharey=True)
     said = []
     for axis, name, what in (axes[0], "thirty_seeds/default", "multiply"), (axes[1], "ablations/add", "add"):
-        _, run = study(name, name.split("/")[0].removeprefix("thirty_"))
+        _, run = study(name)
         ok, behind = solved(run, 0.001), run["behind_second"]
         for k, (target, colour) in enumerate(colours.items()):
             values = np.array(behind[f"r2_{target}"], float)[:, ok]
@@ -325,7 +348,7 @@ def lag():
     for recipe, side in (("writeup", 1.05), ("default", 0.95)):
         middle = []
         for T in lengths[recipe]:
-            _, run = study(f"thirty_seeds/{recipe}" if T == 30 else f"lag/{recipe}-{T}", "seeds" if T == 30 else "lag")
+            _, run = study(f"thirty_seeds/{recipe}" if T == 30 else f"lag/{recipe}-{T}")
             mse = np.array(run["final"]["test_mse"], float)
             middle.append((np.median(mse), np.median(reached(run)) if solved(run).all() else np.nan))
             for axis, values in zip(axes, (mse, reached(run))):
@@ -333,7 +356,7 @@ def lag():
                 axis.plot(at, values, "o", markersize=3, color=COLOUR[recipe], alpha=0.6, markeredgewidth=0)
         for axis, values in zip(axes, np.transpose(middle)):
             axis.plot(np.array(lengths[recipe]) * side, values, color=COLOUR[recipe], label=RECIPE[recipe])
-    _, wider = study("lag/biases-1000", "lag")
+    _, wider = study("lag/biases-1000")
     for axis, values in zip(axes, (np.array(wider["final"]["test_mse"], float), reached(wider))):
         at = 1000 * 1.12 * np.linspace(0.97, 1.03, len(values))
         axis.plot(at, values, "o", markersize=4, color="#009E73", markeredgewidth=0, alpha=0.8,
@@ -347,10 +370,7 @@ def lag():
     axes[1].set_title("sequences to an error below 0.03 (those that get there)")
     axes[1].yaxis.set_major_formatter("{x:,.0f}")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    ours = {
-        T: solved(study("thirty_seeds/default" if T == 30 else f"lag/default-{T}", "lag")[1])
-        for T in lengths["default"]
-    }
+    ours = {T: solved(study("thirty_seeds/default" if T == 30 else f"lag/default-{T}")[1]) for T in lengths["default"]}
     holds, longest = max(T for T, ends in ours.items() if ends.all()), max(ours)
     here, wide = ours[longest], solved(wider)
     figure.suptitle(f"Our recipe: every seed ends below 0.03 up to {holds} steps; {here.sum()} of {len(here)} at "
@@ -371,6 +391,7 @@ def main(argv=None):
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
     results, arrays = load_run(options.run or run, EXPERIMENT, command)
+    announce(options.run or run, run, f"visualize/{EXPERIMENT}.py")
     for draw in training_curve, sample_sequences, cell_state, pred_vs_target:
         save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
     if not options.run:

@@ -1,0 +1,252 @@
+"""studies: shards of seeds leave what one process would have left, whatever is killed on the way."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, SCRIPTS
+
+from studies import runner
+from studies.__main__ import STUDIES, job_of, points_of, study_of
+
+ORDER = "temporal_order_3bit.py --T 12 --batch 8 --eval-n 40"
+SHORT = {  # command lines of a blink
+    ORDER: "--steps 60 --eval-every 20 --seeds 4,0-6 --record 5".replace("4,0-6", "9,0-6"),
+    "multiplication_problem.py --T-min 12 --T-max 14 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
+    "timing_counting_spikes.py --T 24 --D-min 3 --D-max 10 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
+    "information_latching.py --lengths 5,9 --sequences 200 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
+    "lstm_1997.py --task 2a": "--seeds 0-5 --steps 1200 --eval-n 40",  # trials end at different sequences
+    "lstm_1997.py --task 1-5 --update sequence": "--seeds 0-3 --steps 700 --eval-n 40",
+}
+
+
+def studies(*arguments, **options):
+    """Run python3 -m studies in a process of its own."""
+    command = [sys.executable, "-m", "studies", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, **options)
+
+
+def left(folder, besides=("environments", "shards")):
+    """What a run left, times and the machine aside: results.json and the bytes of every array."""
+    assert sorted(path.name for path in folder.iterdir()) == ["results.json", "snapshots.npz"]
+    text = re.sub(r'"wall_clock_s": [^,]*,', "", (folder / "results.json").read_text().replace(str(folder), ""))
+    results = {key: value for key, value in json.loads(text).items() if key not in besides}
+    with np.load(folder / "snapshots.npz") as file:
+        return results, {name: (file[name].dtype, file[name].shape, file[name].tobytes()) for name in file}
+
+
+# ------------------------------------------------------------------------------------------------------ runs
+
+
+@pytest.mark.parametrize(
+    "script, arguments", SHORT.items(), ids=[f"{key.split('.')[0]}-{k}" for k, key in enumerate(SHORT)]
+)
+def test_shards_leave_what_the_script_alone_leaves(script, arguments, tmp_path):
+    command = [*script.split(), *arguments.split(), "--out"]
+    one = subprocess.run([sys.executable, *command, tmp_path / "one"], cwd=ROOT, capture_output=True, text=True)
+    assert one.returncode == 0, one.stderr
+    done = studies("run", "--jobs", 2, "--shard", 2, "--", *command, tmp_path / "many")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert left(tmp_path / "many") == left(tmp_path / "one")
+    results = json.loads((tmp_path / "many" / "results.json").read_text())
+    assert sorted(seed for shard in results["shards"] for seed in shard["seeds"]) == sorted(results["seeds"])
+    assert all(len(shard["seeds"]) <= 2 and shard["environment"] == 0 for shard in results["shards"])
+    (machine,) = results["environments"]
+    assert machine["numpy"] == np.__version__ and machine["threads"] == 1
+
+
+def test_a_finished_run_is_skipped_but_again(tmp_path):
+    command = (
+        "run",
+        "--",
+        *ORDER.split(),
+        "--steps",
+        20,
+        "--eval-every",
+        10,
+        "--snapshot-every",
+        10,
+        "--seeds",
+        "0-3",
+        "--out",
+        tmp_path,
+    )
+    assert studies(*command).returncode == 0
+    first = (tmp_path / "results.json").stat().st_mtime_ns
+    assert "--again" in studies(*command).stdout and (tmp_path / "results.json").stat().st_mtime_ns == first
+    assert studies("run", "--again", *command[1:]).returncode == 0
+    assert (tmp_path / "results.json").stat().st_mtime_ns > first
+    other = studies(*command[:-2], "--lr", "0.5", *command[-2:])
+    assert other.returncode == 1 and "--force" in other.stderr
+    assert studies(*command[:-2], "--lr", "0.5", "--force", *command[-2:]).returncode == 0
+
+
+def test_a_shard_that_fails_is_reported_and_the_others_go_on(tmp_path):
+    script = tmp_path / "temporal_order_3bit.py"
+    source = (ROOT / "temporal_order_3bit.py").read_text()
+    broken = source.replace(
+        "    S, B, steps, kind =", "    assert options.seeds != [2], 'seed 2 fails'\n    S, B, steps, kind ="
+    )
+    assert broken != source
+    script.write_text(broken)
+    words = [*ORDER.split()[1:], "--steps", "20", "--eval-every", "10", "--snapshot-every", "10", "--seeds", "0-3"]
+    command = "run", "--jobs", 2, "--shard", 1, "--", script, *words, "--out", tmp_path / "run"
+    done = studies(*command)
+    assert done.returncode == 1 and "seeds 2 ended with status 1; " in done.stdout and "seed 2 fails" in done.stdout
+    assert "1 shards failed" in done.stderr and not (tmp_path / "run" / "results.json").exists()
+    again = studies(*command)
+    assert re.findall(r"^\d of \d .*seeds (\d)", again.stdout, flags=re.MULTILINE) == ["2"], (
+        "only what failed is run again"
+    )
+    script.write_text(source)
+    assert studies(*command).returncode == 0, "the text of the script has changed: all shards are run"
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["results.json", "snapshots.npz"]
+
+
+@pytest.mark.parametrize("arguments, status, words", [
+    ("run", 2, "give names"), ("run nothing", 2, "nothing is no experiment"),
+    ("run temporal_order_3bit/x", 2, "no experiment"),
+    ("run --jobs 0 temporal_order_3bit", 2, "at least 1"), ("run temporal_order_3bit -- lstm_1997.py", 2, "give names"),
+    ("run -- nothing.py", 1, "nothing.py"), ("run -- temporal_order_3bit.py --T 4 --out /tmp/x", 2, "the least is 5"),
+    ("measure /nowhere", 1, "/nowhere"), ("fly", 2, "fly"),
+])  # fmt: skip
+def test_bad_input_is_one_clear_line(arguments, status, words):
+    done = studies(*arguments.split())
+    assert done.returncode == status and words in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+
+
+# ----------------------------------------------------------------------------------------------------- kills
+
+
+def processes_of(folder):
+    """Processes that work below a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder) in os.readlink(path / "cwd"):
+                found.append(int(path.name))
+        except OSError:
+            pass
+    return found
+
+
+LONGER = {"temporal_order_3bit": f"{ORDER} --steps 400 --eval-every 100",
+          "lstm_1997": "lstm_1997.py --task 2a --steps 900 --eval-n 40"}  # fmt: skip
+
+
+@pytest.mark.parametrize("script", LONGER.values(), ids=LONGER)
+def test_kills_at_any_moment_change_nothing(script, tmp_path):
+    out, rng = tmp_path / "run", np.random.default_rng(0)
+    words = [*script.split(), "--seeds", "0-7", "--out"]
+    command = [sys.executable, "-m", "studies", "run", "--jobs", "2", "--shard", "1", "--", *words, str(out)]
+    started = time.monotonic()
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    whole, seconds = left(out), time.monotonic() - started
+    for path in out.iterdir():
+        path.unlink()
+    finished = {}
+    for attempt in itertools.count():
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        if attempt < 3:
+            time.sleep(rng.uniform(0.3, 0.6) * seconds)
+            workers = processes_of(out)
+            for pid in [process.pid] if attempt % 2 == 0 else workers:
+                os.kill(pid, signal.SIGKILL)
+        stdout, _ = process.communicate(timeout=120)
+        for line in stdout.splitlines():
+            if found := re.search(r"seeds (\d+) took ", line):
+                finished[found[1]] = finished.get(found[1], 0) + 1
+        if process.returncode == 0:
+            break
+        assert attempt < 10
+    assert left(out) == whole
+    assert max(finished.values()) == 1, "no finished shard is run twice"
+    assert processes_of(out) == []
+
+
+def test_two_runners_do_not_share_a_folder(tmp_path):
+    with runner.locked(tmp_path):
+        done = studies(
+            "run", "--", *ORDER.split(), "--steps", 10, "--eval-every", 10, "--snapshot-every", 10, "--out", tmp_path
+        )
+    assert done.returncode == 1 and "another run is at work" in done.stderr
+
+
+# ---------------------------------------------------------------------------------------------------- pieces
+
+
+def test_spelled_seeds_parse():
+    lab = runner.load_script(ROOT / "temporal_order_3bit.py")
+    for seeds in [0], [0, 1, 2], [5, 3, 4, 9], [0, 2, 4]:
+        assert lab.parse_seeds(runner.spell(seeds)) == seeds
+
+
+def test_histories_that_end_early_keep_their_last_values():
+    histories = [
+        {"step": [0, 10, 15], "error": [[3.0], [2.0], [1.0]]},
+        {"step": [0, 10, 20], "error": [[6.0], [5.0], [4.0]]},
+    ]
+    merged = runner.merge_values("history", histories, [[1], [0]], 0)
+    assert merged == {"step": [0, 10, 20], "error": [[6.0, 3.0], [5.0, 2.0], [4.0, 1.0]]}
+
+
+def test_the_runner_knows_no_experiment():
+    text = (ROOT / "studies" / "runner.py").read_text()
+    assert not [script for script in SCRIPTS if script.removesuffix(".py") in text]
+
+
+# --------------------------------------------------------------------------------------------------- studies
+
+
+@pytest.mark.parametrize("experiment", STUDIES)
+def test_points_are_what_was_run(experiment):
+    study = study_of(experiment)
+    not_run = {
+        point for group in ("long-rows", "other-readings") for point in getattr(study, "GROUPS", {}).get(group, ())
+    }
+    for point in study.POINTS:
+        job = job_of(experiment, point)
+        if point in not_run and not (job.out / "results.json").exists():
+            continue
+        results = json.loads((job.out / "results.json").read_text())
+        assert results["command"] == job.command, point
+        assert results["environment"]["dirty"] is False, f"{point} was not made by a committed script"
+        assert "measures" not in str([*results["runs"].values()][0].keys()), "which are in measures.json"
+        measures = json.loads((job.out / "measures.json").read_text())
+        assert measures["experiment"] == experiment and measures["runs"].keys() == results["runs"].keys()
+        assert (job.out / "weights.npz").exists() == (point in study.WEIGHTS)
+    results = ROOT / "results" / experiment
+    found = [*results.glob("*/results.json"), *results.glob("*/*/results.json")]
+    folders = {str(path.parent.relative_to(results)) for path in found}
+    assert folders - set(study.POINTS) <= {"gts", "pfg"}, "headlines of other tasks"
+
+
+@pytest.mark.parametrize("experiment", STUDIES)
+def test_measures_come_from_the_weights_that_are_kept(experiment):
+    study = study_of(experiment)
+    for point in study.WEIGHTS:
+        folder = ROOT / "results" / experiment / point
+        results = json.loads((folder / "results.json").read_text())
+        with np.load(folder / "weights.npz") as file:
+            assert {name.split("/weights/")[0] for name in file} == set(results["runs"])
+            assert all(len(file[name]) == len(results["seeds"]) for name in file)
+
+
+def test_names_select_points():
+    assert len(points_of(["temporal_order_3bit"])) == len(study_of("temporal_order_3bit").POINTS)
+    assert points_of(["temporal_order_3bit/recipe/cosine"]) == [("temporal_order_3bit", "recipe/cosine")]
+    assert len(points_of(["temporal_order_3bit/recipe", "temporal_order_3bit/recipe/bias"])) == 9
+
+
+def test_all_points_are_there():
+    names = re.search(r"^STUDIES := (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1].split()
+    done = studies("run", *names, "lstm_1997/rows")
+    assert done.returncode == 0 and re.search(r"^\d+ points, all there; .* --again", done.stdout)
