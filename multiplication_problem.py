@@ -483,8 +483,7 @@ def update(net, adam, pairs, targets, options, alive):
     loss = loss.sum(axis=1) / loss.shape[1]
     backward(net, len(pairs), dz_out / targets.shape[1])
     alive &= np.isfinite(loss) & np.isfinite(clip_by_norm(net.grad, CLIP))
-    if not alive.all():
-        net.grad[~alive] = 0
+    net.grad[~alive] = 0
     adam.update(net.grad, learning_rate(options, adam.step), BETA2, alive)
     return loss
 
@@ -535,8 +534,7 @@ def train(cell, options, watch=None):
         loss = update(net, adam, pairs[: lengths[k], ..., batch], targets[:, batch], options, alive)
         loss_sum += loss
         history["batch_loss"][step] = loss[recorded] if alive[recorded] else np.nan
-        if not alive.all():
-            diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
+        diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
         if step + 1 == ESTIMATED_AFTER:
             print(f"estimated time: {(time.perf_counter() - started) / ESTIMATED_AFTER * steps:.0f} s", flush=True)
     result = {

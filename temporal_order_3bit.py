@@ -81,9 +81,7 @@ SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
 NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not shape a run
 SYMBOLS = "abcdXYBE"
 X, START, END = (SYMBOLS.index(symbol) for symbol in "XBE")
-CLASSES = ("XX", "XY", "YX", "YY")
-D, O = len(SYMBOLS), len(CLASSES)
-ALPHABET = np.arange(D, dtype=np.uint8)
+D, O = len(SYMBOLS), 4  # symbols, and classes: XX, XY, YX, YY
 SHORTEST = 5  # steps that have room for two markers between two end symbols
 PAPER_LENGTHS, PAPER_RANGES = (100, 110), ((10, 20), (50, 60))
 RECIPES = {
@@ -115,6 +113,11 @@ def marker_ranges(T):
     return (max(1, 3 * T // 50), 12 * T // 50), (T // 2, min(4 * T // 5, T - 2))
 
 
+def sizes_of(options):
+    """Least and most steps of a sequence, and the markers' ranges."""
+    return (PAPER_LENGTHS, PAPER_RANGES) if options.paper_lengths else ([options.T] * 2, marker_ranges(options.T))
+
+
 def make_batch(rng, lengths, ranges, labels=None):
     """Draw n sequences of the temporal order problem (experiment 6a).
 
@@ -139,11 +142,8 @@ def draw_population(options, key, group, n):
 
     Returns symbols (T, S, n), labels (S, n) and the lengths of the groups.
     """
-    if options.paper_lengths:
-        ranges = PAPER_RANGES
-        T = stream(0, LENGTHS, *key).integers(*PAPER_LENGTHS, size=math.ceil(n / group), endpoint=True)
-    else:
-        ranges, T = marker_ranges(options.T), np.full(math.ceil(n / group), options.T)
+    (least, most), ranges = sizes_of(options)
+    T = stream(0, LENGTHS, *key).integers(least, most, size=math.ceil(n / group), endpoint=True)
     lengths = np.repeat(T, group)[:n]
     drawn = [make_batch(stream(seed, *key), lengths, ranges) for seed in options.seeds]
     return np.stack([symbols for symbols, _ in drawn], axis=1), np.stack([labels for _, labels in drawn]), T
@@ -227,13 +227,13 @@ class Network:
         self.v = zeros(T + 1, K, S, B)  # sources [h_{t-1}; x_t; 1]
         self.v[:, -1] = 1
         self.x, self.h = self.v[:-1, H:-1], self.v[1:, :H]
-        self.symbols, self.one_hot = np.zeros((T, S, B), np.uint8), np.zeros((D, T, S, B), bool)
         self.a = zeros(T, R, S, B)
         self.gates = self.a[:, : G * H]
         self.row = {name: self.a[:, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        self.c = zeros(T + 1, H if cell.gates else 0, S, B)  # an RNN has none
         arrays = [self.a, self.h]
         if cell.gates:
-            self.c, self.ig = zeros(T + 1, H, S, B), zeros(H, S, B)
+            self.ig = zeros(H, S, B)
             i, f, o, g = (self.row.get(name, self.row["i"]) for name in "ifog")  # no forget gate: f is not read
             arrays += [self.gates, i, f, o, g, self.c[:-1], self.c[1:]]
         self.forward_steps = list(zip(seeds_first(self.v), seeds_first(self.a), *map(by_step, arrays)))
@@ -246,11 +246,9 @@ class Network:
         self.error = zeros(R, S, B)
         self.error_row = {name: self.error[k * H : (k + 1) * H] for k, name in enumerate(self.row)}
         self.dh = self.error_row["o" if cell.gates else "g"]
-        arrays = [seeds_first(self.a), by_step(self.a)]
-        if cell.gates:
-            self.part, self.dh_dc, self.f = (zeros(self.span, H, S, B) for _ in range(3))
-            arrays += [itertools.cycle(by_step(self.dh_dc)), itertools.cycle(by_step(self.f))]  # t uses entry t % span
-        self.backward_steps = list(zip(*arrays))
+        self.part, self.dh_dc, self.f = (zeros(self.span, H, S, B) for _ in range(3))
+        of_span = itertools.cycle(by_step(self.dh_dc)), itertools.cycle(by_step(self.f))  # step t uses entry t % span
+        self.backward_steps = list(zip(seeds_first(self.a), by_step(self.a), *of_span))
 
 
 def by_step(array):
@@ -274,9 +272,7 @@ def product(W):
 def forward(net, symbols):
     """Run the networks over symbols (T, S, B) from a zero state; returns the logits after the last step, (S, O, B)."""
     T, p = len(symbols), net.p
-    np.copyto(net.symbols[:T], symbols)
-    np.equal(net.symbols, ALPHABET[:, None, None, None], out=net.one_hot)
-    np.copyto(net.x[:T], net.one_hot.swapaxes(0, 1)[:T])
+    np.copyto(net.x[:T], (symbols == np.arange(D, dtype=np.uint8).reshape(D, 1, 1, 1)).swapaxes(0, 1))  # one-hot x_t
     np.matmul(net.tie, p.W, out=net.W_full)
     np.multiply(net.W_full, net.scale, out=net.W_scaled)
     W_times, half = product(net.W_scaled), net.half
@@ -309,18 +305,17 @@ def last_h(net, T):
 
 
 def softmax(logits):
-    """Probabilities (S, O, B) of logits (S, O, B)."""
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    """Probabilities p (S, O, B) of logits (S, O, B), and log p."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    e = np.exp(shifted)
+    total = e.sum(axis=1, keepdims=True)
+    return e / total, shifted - np.log(total)
 
 
 def cross_entropy(logits, labels):
     """Loss (S, B) of logits (S, O, B) under labels (S, B), and its gradient with respect to the logits, (S, O, B)."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    e = np.exp(shifted)
-    total = e.sum(axis=1, keepdims=True)
-    target = labels[:, None] == np.arange(O)[:, None]
-    return np.log(total[:, 0]) - (shifted * target).sum(axis=1), e / total - target  # -log p[class], p - target
+    (p, log_p), target = softmax(logits), labels[:, None] == np.arange(O)[:, None]
+    return -(log_p * target).sum(axis=1), p - target
 
 
 # -------------------------------------------------------------------------------------------------- backward
@@ -337,29 +332,25 @@ def backward(net, T, d_logits):
     np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh.swapaxes(0, 1))  # dh_T = V^T d_logits
     np.copyto(net.W_hT, net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1))
     W_hT_times, dh_out = product(net.W_hT), seeds_first(net.dh)
-    add, copyto, multiply = np.add, np.copyto, np.multiply
-    if net.cell.gates:
-        error, forget_gate = net.error.ravel(), net.cell.forget_gate
+    add, copyto, multiply, error = np.add, np.copyto, np.multiply, net.error.ravel()
+    lstm, forget_gate = net.cell.kind == "lstm", net.cell.forget_gate
+    if lstm:
         dc, *dc_copies = (row.ravel() for name, row in net.error_row.items() if name != "o")
         dc.fill(0)
         dc_from_h = np.empty_like(dc)
     for first in range((T - 1) // net.span * net.span, -1, -net.span):
         steps = slice(first, min(first + net.span, T))
         local_derivatives(net, steps)
-        if net.cell.kind == "rnn":
-            for dz, a in net.backward_steps[steps][::-1]:
-                multiply(a, dh, a)  # dz_t = dh_t (1 - h_t^2)
-                W_hT_times(dz, dh_out)  # dh_{t-1} = W_h^T dz_t
-        else:
-            for dz, a, dh_dc, f in net.backward_steps[steps][::-1]:
+        for dz, a, dh_dc, f in net.backward_steps[steps][::-1]:
+            if lstm:
                 multiply(dh_dc, dh, dc_from_h)
                 add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
                 for dc_copy in dc_copies:
                     copyto(dc_copy, dc)
-                multiply(a, error, a)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz
-                if forget_gate:
-                    multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
-                W_hT_times(dz, dh_out)  # dh_{t-1} = W_h^T dz_t
+            multiply(a, error, a)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz; of an RNN dz = dh_t dh_t/dz
+            if forget_gate:
+                multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
+            W_hT_times(dz, dh_out)  # dh_{t-1} = W_h^T dz_t
         dz, v_transposed = net.a[steps].swapaxes(1, 2), net.v[steps].transpose(0, 2, 3, 1)
         np.matmul(dz, v_transposed, out=net.dW_full[steps])  # dz_t v_t^T
     np.matmul(net.tie.T, net.dW_full[:T].sum(axis=0), out=d.W)  # dW = tie^T sum_t dz_t v_t^T
@@ -490,22 +481,16 @@ def held_out(options):
 
 def evaluate(net, batches, n):
     """Loss of the first n held-out sequences, the classes predicted, and the true ones, each (S, n)."""
-    loss, predicted = [], []
-    for symbols, labels in batches:
-        logits = forward(net, symbols)
-        loss.append(cross_entropy(logits, labels)[0])
-        predicted.append(logits.argmax(axis=1))
-    labels = [labels for _, labels in batches]
-    return tuple(np.concatenate(arrays, axis=1)[:, :n] for arrays in (loss, predicted, labels))
+    logits = np.concatenate([forward(net, symbols) for symbols, _ in batches], axis=2)[..., :n]
+    labels = np.concatenate([labels for _, labels in batches], axis=1)[:, :n]
+    return cross_entropy(logits, labels)[0], logits.argmax(axis=1), labels
 
 
 def snapshot(net, symbols):
     """Copies of what the network of one seed does with recorded symbols (T, n): h, c and the gates, and softmax p."""
     logits = forward(net, symbols[:, None])
-    arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates}
-    if net.cell.gates:
-        arrays["c"] = net.c[1:]
-    return {name: array[:, :, 0].copy() for name, array in arrays.items()} | {"p": softmax(logits)[0]}
+    arrays = {gate: net.row[gate] for gate in net.cell.gates} | {"h": net.h, "c": net.c[1:]}
+    return {name: array[:, :, 0].copy() for name, array in arrays.items() if array.size} | {"p": softmax(logits)[0][0]}
 
 
 def learning_rate(options, step):
@@ -522,8 +507,7 @@ def update(net, adam, symbols, labels, options, alive):
     loss = loss.sum(axis=1) / loss.shape[1]
     backward(net, len(symbols), d_logits / labels.shape[1])
     alive &= np.isfinite(loss) & np.isfinite(clip_by_norm(net.grad, CLIP))
-    if not alive.all():
-        net.grad[~alive] = 0
+    net.grad[~alive] = 0
     adam.update(net.grad, learning_rate(options, adam.step), options.beta2, alive)
     return loss
 
@@ -535,13 +519,12 @@ def train(cell, options, watch=None, networks=1):
     history. networks: kinds of network that this run still has to train, for the estimate of its time; 0 for none.
     """
     S, B, steps, kind = len(options.seeds), options.batch, options.steps, cell.kind
-    T = PAPER_LENGTHS[1] if options.paper_lengths else options.T
+    (_, T), ranges = sizes_of(options)
     theta = init_theta(cell, options)
     adam, recorded = Adam(theta), options.seeds.index(options.record)
     net = Network(cell, theta, T, B)
     eval_net, batches = Network(cell, theta, T, EVAL_BATCH, backward=False), held_out(options)
     record_net = Network(cell, theta[recorded : recorded + 1], T, O, backward=False)
-    ranges = PAPER_RANGES if options.paper_lengths else marker_ranges(T)
     x, y = make_batch(stream(options.record, RECORD), [T] * O, ranges, labels=range(O))
     history = {"step": [], "train_loss": [], "val_loss": [], "val_accuracy": [], "batch_loss": np.full(steps, np.nan)}
     snapshots, loss_sum, alive, diverged_at = {"step": []}, np.zeros(S), np.ones(S, bool), [None] * S
@@ -572,13 +555,11 @@ def train(cell, options, watch=None, networks=1):
         loss = update(net, adam, symbols[: lengths[k], :, batch], labels[:, batch], options, alive)
         loss_sum += loss
         history["batch_loss"][step] = loss[recorded] if alive[recorded] else np.nan
-        if not alive.all():
-            diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
+        diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
         if networks and step + 1 == ESTIMATED_AFTER:
             seconds = (time.perf_counter() - started) / ESTIMATED_AFTER * steps * networks
             print(f"estimated time: {seconds:.0f} s", flush=True)
-    confusion = np.zeros((S, O, O), int)
-    np.add.at(confusion, (np.arange(S)[:, None], truth, predicted), 1)
+    counts = [np.bincount(O * t + p, minlength=O * O).reshape(O, O) for t, p in zip(truth, predicted)]
     result = {
         "trainable_parameters": cell.P,
         "wall_clock_s": wall_clock_s,
@@ -586,9 +567,8 @@ def train(cell, options, watch=None, networks=1):
         "diverged_at_step": diverged_at,
         "history": history,
         "final": {name: history[name][-1] for name in ("val_accuracy", "val_loss")},
-        "sequences_to_95": first_reached(history, 0.95, B),
-        "sequences_to_100": first_reached(history, 1.0, B),
-        "confusion": [counts if lives else None for counts, lives in zip(confusion, alive)],  # [seed][true][predicted]
+        **{f"sequences_to_{percent}": first_reached(history, percent / 100, B) for percent in (95, 100)},
+        "confusion": [count if lives else None for count, lives in zip(counts, alive)],  # [seed][true][predicted]
     }
     weights = {f"weights/{name}": array for name, array in vars(net.p).items()}
     return result, snapshots | {"x": x, "y": y} | weights
@@ -612,8 +592,7 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
 
 def run(options, watch=None):
     """Train all networks of the options; returns {network: what results.json has} and the arrays of snapshots.npz."""
-    runs, arrays = {}, {}
-    kinds = options.cells.split(",")
+    runs, arrays, kinds = {}, {}, options.cells.split(",")
     for kind in kinds:
         cell = Cell(kind, options.hidden, options.blocks, options.forget_gate and kind == "lstm")
         runs[kind], found = train(cell, options, watch, networks=0 if runs else len(kinds))
@@ -747,8 +726,7 @@ def build_parser():
     add("--beta2", type=real, help="Adam's decay of the second moment")
     add("--eval-every", "--eval_every", type=positive, default=50, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences")
-    add("--snapshot-every", "--snapshot_every", type=positive, default=50, help="steps between snapshots; "
-        "a fifth of it in the first fifth of the run")  # fmt: skip
+    add("--snapshot-every", "--snapshot_every", type=positive, default=50, help="between snapshots; at first a fifth")
     add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
     add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
@@ -777,12 +755,9 @@ def parse_options(argv):
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
     options.record = options.seeds[0] if options.record is None else options.record
     options.blocks = options.blocks or options.hidden
-    every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
+    too_rare = [name for name in ("eval_every", "snapshot_every") if changed.get(name, 0) > options.steps]
     problems = [
-        *(
-            (name, getattr(options, name) != getattr(base, name), f"more than the {options.steps} steps")
-            for name in every
-        ),
+        *((name, True, f"more than the {options.steps} steps") for name in too_rare),
         ("resume", options.resume, f"not in this script; python3 -m studies run -- {SCRIPT} ... can be resumed"),
         ("record", options.record not in options.seeds, f"{options.record} is not one of the seeds"),
         ("out", options.out == "", "a folder is wanted"),
