@@ -133,10 +133,6 @@ def training_curve(results, _):
     run, config, recorded = results["runs"]["lstm"], results["config"], results["recorded"]
     seen = np.array(run["history"]["step"]) * config["batch"]
     figure, axis = plt.subplots(figsize=(9, 5))
-    if "batch_loss" in run["history"]:
-        batches = history(run, "batch_loss")
-        at = np.arange(1, len(batches) + 1) * config["batch"]
-        axis.plot(at, batches, color="#CFE2EE", linewidth=0.5, label="training, each batch")
     axis.plot(seen, history(run, "train_loss")[:, recorded], color="#9CC9E3", linewidth=1.5,
               label=f"training, mean of {config['eval_every']} batches")  # fmt: skip
     axis.plot(seen, history(run, "test_mse")[:, recorded], color=COLOUR["default"],
@@ -144,7 +140,7 @@ def training_curve(results, _):
     draw_levels(axis, config["task"])
     axis.set(yscale="log", xlabel="training sequences", ylabel="mean squared error")
     axis.xaxis.set_major_formatter("{x:,.0f}")
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     level = SOLVED[config["task"]]
     final, reached = run["final"]["test_mse"][recorded], run["sequences_to"][level][recorded]
     said = "the run diverged" if final is None else f"it ends at {final:.1e}"
