@@ -4,46 +4,57 @@
 Three tasks of F. A. Gers, N. N. Schraudolph and J. Schmidhuber, Learning Precise Timing with LSTM Recurrent Networks,
 Journal of Machine Learning Research 3:115-143, 2002, who introduced peepholes for them.
 
-msd, measure spike distance: two input spikes, at t1 and at t2 = t1 + D; the network must put out a spike at exactly
-t2 + D. D is uniform in [30, 60], a sequence has T = 150 steps, t1 is uniform where all fits. Solved: behind t2 the
-largest output is at the very step. gts, generate timed spikes: a start pulse at step 0 and then no input; a spike every
-F steps, first at step F. Solved: the output is above 1/2 at these steps and at no other. pfg, periodic function
-generation: a start pulse, then a cosine, a triangle or a rectangle of period F, within [0, 1]. Solved: each period's
-root mean squared error is at most 0.15. Networks that generate are also run on to ten times the T that they learned.
+msd, measure spike distance. Two input spikes come, at steps t1 and t2 = t1 + D. The network must put out a spike at
+exactly t2 + D. D is uniform in [30, 60], a sequence has T = 150 steps, t1 is uniform where all fits. A sequence is
+solved if the largest output behind t2 is at the target's step.
+gts, generate timed spikes. A start pulse comes at step 0, and then no input. The network must put out a spike every F
+steps, first at step F. A sequence is solved if the output is above 1/2 at these steps and at no other.
+pfg, periodic function generation. A start pulse comes at step 0. The network must put out a cosine, a triangle or a
+rectangle of period F, within [0, 1]. A period is solved if its root mean squared error is at most 0.15.
+Networks of gts and pfg also run on to ten times the T that they learned.
 
-The network. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, p_o, p_i, p_f are peepholes, one per cell,
-which the variant vanilla does not have:
+The network. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t; p_o, p_i, p_f are peepholes, one for each
+cell, which the variant vanilla does not have:
 
     i_t = sigma(W_i v_t + p_i c_{t-1})    f_t = sigma(W_f v_t + p_f c_{t-1})    g_t = tanh(W_g v_t)
-    c_t = f_t c_{t-1} + i_t g_t           with --no-forget-gate, of 1997: f_t = 1
+    c_t = f_t c_{t-1} + i_t g_t           with --no-forget-gate, as in 1997: f_t = 1
     o_t = sigma(W_o v_t + p_o c_t)        h_t = o_t tanh(c_t)        y_t = V h_t + b
     loss = sum over t of (y_t - target_t)^2 / 2, averaged over the batch; as reported: the mean over t of the square
 
-W holds the rows of o, i, [f], g in this order. Backpropagation through all steps, clipping of the gradient's norm,
-Adam. --recipe chooses rates and the biases that gates start with; see RECIPES and TASK_RECIPES.
+W holds the rows of o, i, [f], g in this order, one of each for each cell. Backpropagation through all steps, clipping
+of the gradient's norm, Adam. --recipe sets the learning rate, the clipping and the initial biases of the gates; see
+RECIPES and TASK_RECIPES.
 
 Axes of arrays: S seeds (independent networks, trained side by side), T steps, B sequences of a batch, D inputs (1, or
 one for each of several periods), H cells, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and
-candidates, P parameters of a network. Names: a, net inputs that become activations and then dz; ig, what is written to
-c. A d before a name makes it the gradient of the loss; dz is that with respect to net inputs.
+candidates, P parameters of a network. Arrays are (T, rows, S, B); seeds_first gives the view that a matrix product
+takes.
+
+Names. M: W, V, b and the peepholes of i and f as one matrix; see Network. a: net inputs z, which activations replace,
+then their local derivatives, then dz; its last row is y of the step before, then dy of the step before. ig: i_t g_t.
+part: a factor that several local derivatives share. d<name>: the gradient of the loss with respect to <name>. error
+(R, S, B): dh on the rows of o, dc on the others.
 
 The headline, python3 timing_counting_spikes.py, both variants of one seed, ends like this:
 
-              parameters   solved   solve rate: median [range]      test MSE  off by (steps)  seconds
-    peephole         353      1/1         1.000 [1.000, 1.000]       3.4e-06           0.000     20.3
-    vanilla          329      1/1         1.000 [1.000, 1.000]       1.5e-04           0.000     15.3
+              parameters   solved   solve rate: median [range]      test MSE  sequences to 0.99  seconds
+    peephole         353      1/1         1.000 [1.000, 1.000]       3.4e-06             28,800     20.3
+    vanilla          329      1/1         1.000 [1.000, 1.000]       1.5e-04             25,600     15.3
 
-Files in --out (default: results/timing_counting_spikes; for gts and pfg a folder of their name in it). results.json:
-settings, the history of every seed, final values, measures (see measure) after training and before it. snapshots.npz,
-for the first seed, N snapshots over training of n recorded sequences (msd: 4, of gaps from D_min to D_max; else one for
-each period), under peephole/ and vanilla/:
+It writes results/timing_counting_spikes. Every other command writes runs/timing_counting_spikes/<the options that
+differ>, unless --out names a folder. results.json has the settings and, for each variant, the history of every seed,
+the loss of each training batch of the recorded seed (history/batch_loss) and the final values. snapshots.npz has, under
+peephole/ and vanilla/, N snapshots over training of what the recorded seed does with n sequences (msd: 4, of distances
+from D_min to D_max; else one for each period), what it does after the last step when it runs on (gts, pfg), and the
+weights of all seeds after the last step, which is also the last snapshot:
 
     step (N,)   x (T, D, n) and y (T, n), inputs and targets   output (N, T, n)   c (N, T, H, n)
     h and the gates o, i, [f], each (N, T, H, n), in half precision
-    run_on_output and run_on_target (10 T, n), after the last step (gts, pfg)
-    weights/W (R, K)   weights/V (1, H)   weights/b (1, 1)   weights/peep (G, H), rows in the order o, i, [f]
+    run_on_output and run_on_target (10 T, n)
+    weights/W (S, R, K)   weights/V (S, 1, H)   weights/b (S, 1, 1)
+    weights/peep (S, G, H), peephole only, rows in the order o, i, [f]
 
-How this differs from the paper (as the write-up that this started from tells it): Adam, batches and backpropagation
+How this differs from the paper, as the write-up that it started from tells it: Adam, batches and backpropagation
 through time instead of truncated gradients and single sequences; fresh sequences instead of a finite training set; a
 linear output unit instead of a logistic one; shorter sequences. How it differs from the write-up is in the README.
 """
@@ -59,15 +70,11 @@ import json
 import math
 import os
 import platform
-import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -78,6 +85,9 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 EXPERIMENT = "timing_counting_spikes"
+SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
+NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not shape a run
+VARIANTS = {"peephole": True, "vanilla": False}  # whether cells have peepholes
 RECIPES = {
     "default": {"steps": 2500, "lr": 0.02, "schedule": "cosine", "clip": 0.3, "input_gate_bias": -4.0,
                 "forget_gate_bias": 5.0},
@@ -88,24 +98,21 @@ TASK_RECIPES = {  # where the default of a task differs
     "gts": {"steps": 6000, "lr": 0.003, "clip": 1.0, "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
     "pfg": {"steps": 4000, "lr": 0.005, "clip": 0.3, "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
 }
-QUICK = {"steps": 200, "eval_n": 128, "out": f"results/quick/{EXPERIMENT}"}
+QUICK = {"steps": 200, "eval_n": 128}
 SOLVED = 0.99  # the least solve rate of a seed that has solved its task
-HELD = 0.15  # root mean squared error up to which a period of a wave counts as held
-RUN_ON = 10  # times the training length over which a generator is watched
-SETTLE = 5  # steps in which cells come to rest after a spike
+HELD = 0.15  # root mean squared error up to which a period of a wave counts as solved
+RUN_ON = 10  # times the training length over which a generator runs on
 BETA2 = 0.999
-LAST = 10  # steps before a target's in which cells are asked how many are left
-NOISE = 0.01  # of a cell's spread, added to what is read out of it
-INIT, TRAIN, EVAL, RECORD, BLUR = range(5)  # each seed's streams of random numbers
+INIT, TRAIN, EVAL, RECORD = range(4)  # each seed's streams of random numbers
 CHUNK = 16  # batches drawn at a time
-BLOCK = 2**16  # values of one variable that backward works on at a time: what caches hold
-EVAL_BLOCK = 64  # held-out sequences that pass through the network side by side
-RECORDED = 4
+SPAN = 2**16  # values of one variable that backward works on at a time: what caches hold
+ESTIMATED_AFTER = 20  # steps: the time that a run takes
+EVAL_BATCH = 64  # held-out sequences that pass through the network side by side
+RECORDED = 4  # sequences of msd
 
 # ------------------------------------------------------------------------------------------------------ data
 
 
-# shared block
 def stream(seed, *key):
     """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
@@ -143,9 +150,14 @@ def make_batch(rng, n, options, T=None, gap=None):
 
 
 def draw_population(options, key, n):
-    """Sequences for every seed, from its stream key: x (T, S, D, n), y (T, S, n)."""
-    drawn = [make_batch(stream(seed, *key), n, options) for seed in options.seeds]
-    return tuple(np.stack(arrays, axis=1) for arrays in zip(*drawn))
+    """Sequences for every seed, from its stream key: x (T, D, S, n), y (T, S, n)."""
+    x, y = zip(*[make_batch(stream(seed, *key), n, options) for seed in options.seeds])
+    return np.stack(x, axis=2), np.stack(y, axis=1)
+
+
+def training_key(options, chunk):
+    """Which of a seed's streams a chunk of its training batches comes from; --draw K gives K more sets of them."""
+    return (TRAIN, chunk) + (options.draw,) * (options.draw > 0)
 
 
 # ------------------------------------------------------------------------------------------------ parameters
@@ -159,6 +171,10 @@ class Cell:
     inputs: int = 1
     peephole: bool = True
     forget_gate: bool = True
+
+    @property
+    def variant(self):
+        return "peephole" if self.peephole else "vanilla"
 
     @property
     def gates(self):
@@ -183,7 +199,12 @@ assert Cell().P == 4 * 8 * (8 + 1 + 1) + 8 + 1 + 3 * 8 == 353
 assert Cell(peephole=False).P == 329
 
 
-# shared block
+def cell_of(options, variant):
+    """The cell that a run trains as this variant."""
+    inputs = 1 if options.task == "msd" else len(options.periods)
+    return Cell(options.hidden, inputs, VARIANTS[variant], options.forget_gate)
+
+
 def views(theta, shapes):
     """Cut flat parameters theta (S, P) into named views of shape (S, *shape), in the order of shapes."""
     named, start = SimpleNamespace(), 0
@@ -194,105 +215,108 @@ def views(theta, shapes):
     return named
 
 
-def init_theta(cell, seeds, dtype, biases, peephole_std):
-    """Initial parameters (S, P): normal, of mean 0; biases 0 or as given, {gate: value, "output": value}.
+def init_theta(cell, options):
+    """Initial parameters (S, P): normal, of mean 0; biases 0, but those of the input and forget gates.
 
     Variances: 1 / (4 H) of recurrent weights, 1 / (4 D) of input weights, 1 / H of the readout, peephole_std^2. The two
     variants of a seed differ in nothing but the peepholes.
     """
     H = cell.hidden
-    theta = np.stack([stream(seed, INIT).standard_normal(cell.P) for seed in seeds]).astype(dtype)
+    theta = np.stack([stream(seed, INIT).standard_normal(cell.P) for seed in options.seeds]).astype(options.dtype)
     p = views(theta, cell.shapes)
     p.W[:, :, :H] /= math.sqrt(4 * H)
     p.W[:, :, H:-1] /= math.sqrt(4 * cell.inputs)
     p.W[:, :, -1] = 0
     p.V /= math.sqrt(H)
-    p.b[...] = biases.get("output", 0)
+    p.b[...] = 0
     if cell.peephole:
-        p.peep *= peephole_std
+        p.peep *= options.peephole_std
     for k, gate in enumerate(cell.gates):
-        p.W[:, k * H : (k + 1) * H, -1] = biases.get(gate, 0)
+        bias = {"o": 0, "i": options.input_gate_bias, "f": options.forget_gate_bias}[gate]
+        p.W[:, k * H : (k + 1) * H, -1] = bias
     return theta
 
 
 class Network:
-    """S networks on parameters theta (S, P), with every array that their passes write, cut into steps beforehand.
+    """S networks on parameters theta (S, P), and every array that their passes write.
 
     T: steps of a sequence; B: sequences side by side; only with backward=True can gradients be had.
+    span: steps whose local derivatives backward forms at a time; as many as caches hold if not given.
 
-    Two things are written into matrices so that they cost no calls of their own. The readout is one more row: y of step
-    t comes out of the product that makes the net inputs of step t + 1, and dy of step t goes in where dh of step t is
-    made of dz of step t + 1. The peepholes of i and f are H more columns, diagonal ones: c_{t-1} is part of the source
-    of step t. What a network this small costs is memory traffic, so activations are replaced by their dz in place, and
-    tanh(c) and i g are made again in backward, not kept.
+    One product with a matrix M makes the net inputs of step t and the output of step t - 1. The peephole of o is not in
+    M, because o_t waits for c_t; without peepholes M has no columns for c_{t-1}:
 
-    Arrays are (T, S, rows, B) to look at; in memory, the rows of a step come before its seeds. So what a step does to
-    some rows of all seeds, it does to one piece of memory, flat (T, rows S B), and only the products see S matrices.
+        [ W_o            0      ]   [ h_{t-1} ]   [ z_o     ]
+        [ W_i         diag(p_i) ]   [ x_t     ]   [ z_i     ]
+        [ W_f         diag(p_f) ]   [ 1       ] = [ z_f     ]
+        [ W_g            0      ]   [ c_{t-1} ]   [ z_g     ]
+        [ V   0   b      0      ]                 [ y_{t-1} ]
+
+    Backward takes M_T, the transpose of M's columns of c and of h. From dz_{t+1} and dy_t it makes what reaches dc_t
+    through the peepholes of i and f, and dh_t.
     """
 
-    def __init__(self, cell, theta, T, B, backward=True):
+    def __init__(self, cell, theta, T, B, backward=True, span=None):
         S, H, K, G = len(theta), cell.hidden, cell.K, len(cell.gates)
-        R = (G + 1) * H
+        R, C = (G + 1) * H, H if cell.peephole else 0  # C: columns of M for c
 
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
-        def zeros_by_step(rows, T=T):  # (T, S, rows, B), in memory (T, rows, S, B)
-            return zeros(T, rows, S, B).transpose(0, 2, 1, 3)
-
-        def flat(array):  # such an array as (T, rows S B)
-            return array.transpose(0, 2, 1, 3).reshape(len(array), -1)
-
-        def matrices(array):  # such an array as product takes it
-            return array[:, 0] if S == 1 else array
-
-        def in_turn(array):  # T items, from the first again after the last
-            return itertools.islice(itertools.cycle(array), T)
-
-        self.cell, self.theta, self.p = cell, theta, views(theta, cell.shapes)
+        self.cell, self.p = cell, views(theta, cell.shapes)
         # Halving the gate rows lets one tanh make all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
-        self.scale = np.repeat([0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
+        self.scale = np.repeat([0.5, 1.0], [G * H, H + 1]).astype(theta.dtype)[:, None]
         self.half = np.array(0.5, theta.dtype)
-        N = K + H if cell.peephole else K  # columns of the product, rows of its source
-        self.W_scaled, self.peep_o = zeros(S, R + 1, N), zeros(H, S, B)
-        self.v = zeros_by_step(K + H, T + 1)  # [h_{t-1}; x_t; 1; c_{t-1}]
-        self.v[:, :, K - 1] = 1
-        self.x, self.h, self.c = self.v[:-1, :, H : K - 1], self.v[1:, :, :H], self.v[:, :, K:]
-        self.a = zeros_by_step(R + 1, T + 1)  # net inputs, then activations, then dz; the last row: y of the step before
-        self.y = self.a[1:, :, R]
-        row = self.row = {name: self.a[:-1, :, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-        self.work = [zeros(H * S * B) for _ in range(2)]
-        with_c = H if cell.peephole else 0  # o comes later where it waits for c
-        now = {"rows": self.a[:-1, :, with_c:R], "gates": self.a[:-1, :, with_c : R - H]}
-        arrays = row | now | {"c_before": self.c[:-1], "c": self.c[1:], "h": self.h}
-        self.flat = {name: flat(array) for name, array in arrays.items()}
-        rows = (self.flat.get(name, self.flat["o"]) for name in ("rows", "gates", *"oifg", "c_before", "c", "h"))
-        sources = self.v[:, :, :N]
-        self.forward_steps = list(zip(matrices(sources[:-1]), matrices(self.a[:-1]), *rows))
-        self.last = sources[-1], self.a[-1, :, R:]  # of the product that makes the last y
+        self.M, self.M_scaled = zeros(S, R + 1, K + C), zeros(S, R + 1, K + C)
+        self.half_p_o = zeros(H, S, B)
+
+        self.v = zeros(T + 1, K + H, S, B)  # sources [h_{t-1}; x_t; 1; c_{t-1}]
+        self.v[:, K - 1] = 1
+        self.x, self.h, self.c = self.v[:-1, H : K - 1], self.v[1:, :H], self.v[:, K:]
+        self.source = self.v[:, : K + C]  # what M takes of it
+        self.a = zeros(T + 1, R + 1, S, B)
+        self.y = self.a[1:, R]
+        self.row = {name: self.a[:-1, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        early, early_gates = self.a[:-1, C:R], self.a[:-1, C : G * H]  # without o, if its peephole waits for c_t
+        self.ig, self.pc = zeros(H, S, B), zeros(H, S, B)
+        o, i, f, g = (self.row.get(name, self.row["i"]) for name in "oifg")  # no forget gate: f is not read
+        arrays = early, early_gates, o, i, f, g, self.c[:-1], self.c[1:], self.h
+        self.forward_steps = list(zip(seeds_first(self.source), seeds_first(self.a), *map(by_step, arrays)))
         if not backward:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
-        self.U = zeros(S, H + N - K, R + 1)  # by peepholes of i and f to dc, and to dh, from dz and dy
-        # Rows that backward fills: dc_from_peep; then what each row of a acts on: the loss's derivative by h for o; by
-        # c for the others, in copies.
-        rows = zeros_by_step((2 + G) * H, 1)
-        self.dc_from_peep, self.dh, self.dc, *_ = flat(rows)[0].reshape(2 + G, -1)
-        self.dc_copies, self.acts_on = flat(rows)[0].reshape(2 + G, -1)[3:], flat(rows[:, :, H:])[0]
-        self.from_U = matrices(rows[:, :, K - N + H : 2 * H])[0]
-        self.dc_from_h = zeros(H * S * B)
-        n = max(1, min(T, BLOCK // (S * H * B)))
-        self.part, self.dh_dc, self.f = (zeros(n, H * S * B) for _ in range(3))
-        self.d_rows, self.d_peep_o = zeros(T + 1, S, R + 1, N), zeros(T, S, H, H)
-        self.v_transposed = sources.transpose(0, 1, 3, 2)
-        steps = flat(self.a[:-1, :, :R]), matrices(self.a[1:]), in_turn(self.dh_dc), in_turn(self.f)
-        self.backward_steps = list(zip(*steps))
+        self.M_T = zeros(S, C + H, R + 1)  # the transpose of M's columns of c and of h
+        self.dM, self.dp_o = zeros(T + 1, S, R + 1, K + C), zeros(T, S, H, H)
+        self.span = span or max(1, min(T, SPAN // (H * S * B)))
+        errors = zeros(H + R, S, B)
+        self.dc_from_peep, self.error = errors[:H], errors[H:]
+        self.from_M_T = errors[H - C : 2 * H]  # dc_from_peep, if there are peepholes, and dh
+        self.dh, self.dc = self.error[:H], self.error[H : 2 * H]  # the rows of o; those of i
+        self.dc_copies = self.error[2 * H :].reshape(G - 1, -1)  # those of [f], g
+        self.part, self.dh_dc, self.f = (zeros(self.span, H, S, B) for _ in range(3))
+        by_span = [itertools.cycle(by_step(array)) for array in (self.dh_dc, self.f)]  # t uses entry t % span
+        self.backward_steps = list(zip(seeds_first(self.a[1:]), by_step(self.a[:-1, :R]), *by_span))
 
 
-# shared block
+def peepholes_in(M, cell):
+    """The view (S, G - 1, H) of the peepholes of i and f in a matrix like M: the diagonals of its columns of c."""
+    H, G = cell.hidden, len(cell.gates)
+    return np.einsum("sgjj->sgj", M[:, H : G * H, cell.K :].reshape(len(M), G - 1, H, H))
+
+
+def by_step(array):
+    """The view (T, rows S B) of an array (T, rows, S, B): NumPy's calls are faster on one axis than on three."""
+    return array.reshape(len(array), -1)
+
+
+def seeds_first(array):
+    """The view of an array (..., rows, S, B) that products take: (..., S, rows, B), of one seed (..., rows, B)."""
+    return array[..., 0, :] if array.shape[-2] == 1 else array.swapaxes(-2, -3)
+
+
 def product(W):
-    """f(v, out), which puts the products of W (S, n, k) and v into out; one seed's are matrices, without an axis S."""
+    """f(v, out), which puts the products of W (S, n, k) and v, a view of seeds_first, into out."""
     return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
@@ -300,123 +324,124 @@ def product(W):
 
 
 def forward(net, x):
-    """Run the networks over x (T, S, D, B) from a zero state; returns their outputs y (T, S, B), a view."""
-    H, p, cell = net.cell.hidden, net.p, net.cell
-    W, K, R = net.W_scaled, cell.K, p.W.shape[1]
-    np.multiply(p.W, net.scale, out=W[:, :R, :K])
-    W[:, R:, :H], W[:, R:, K - 1] = p.V, p.b[:, 0]
+    """Run the networks over x (T, D, S, B) from a zero state; returns their outputs y (T, S, B), a view."""
+    cell, p, M = net.cell, net.p, net.M
+    H, K, R = cell.hidden, cell.K, p.W.shape[1]
+    M[:, :R, :K], M[:, R:, :H], M[:, R, K - 1] = p.W, p.V, p.b[:, 0, 0]
     if cell.peephole:
-        diagonal = np.arange(H)
-        for k, _ in enumerate(cell.gates[1:], start=1):
-            W[:, k * H + diagonal, K + diagonal] = net.half * p.peep[:, k]
-        np.multiply(p.peep[:, 0].T[:, :, None], net.half, out=net.peep_o)
-    net.x[...] = x
-    W_times, half, peep_o, (ig, po) = product(W), net.half, net.peep_o.reshape(-1), net.work
-    add, multiply, tanh, peephole, forget_gate = np.add, np.multiply, np.tanh, cell.peephole, cell.forget_gate
-    for v, z, rows, gates, o, i, f, g, c_before, c, h in net.forward_steps:  # the last argument takes the result
-        W_times(v, z)
-        tanh(rows, rows)
-        multiply(gates, half, gates)
-        add(gates, half, gates)
-        multiply(i, g, ig)
+        peepholes_in(M, cell)[...] = p.peep[:, 1:]  # diag(p_i), diag(p_f)
+        np.multiply(p.peep[:, 0].T[:, :, None], net.half, out=net.half_p_o)  # p_o / 2
+    np.multiply(M, net.scale, out=net.M_scaled)  # M / 2 in the rows of gates
+    np.copyto(net.x, x)
+    M_times, half, peephole, forget_gate = product(net.M_scaled), net.half, cell.peephole, cell.forget_gate
+    half_p_o, ig, pc = net.half_p_o.ravel(), net.ig.ravel(), net.pc.ravel()
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
+    for v, z, early, early_gates, o, i, f, g, c_before, c, h in net.forward_steps:
+        M_times(v, z)  # z_t and y_{t-1} = M [v_t; c_{t-1}]; z_t / 2 in the rows of gates
+        tanh(early, early)  # g_t = tanh(z_t); tanh(z_t / 2) in the rows of gates
+        multiply(early_gates, half, early_gates)  # tanh(z_t / 2) / 2
+        add(early_gates, half, early_gates)  # i_t, f_t, without peepholes o_t: sigma(z_t) = 1/2 + tanh(z_t / 2) / 2
+        multiply(i, g, ig)  # i_t g_t
         if forget_gate:
-            multiply(f, c_before, c)
-            add(c, ig, c)
+            multiply(f, c_before, c)  # f_t c_{t-1}
+            add(c, ig, c)  # c_t = f_t c_{t-1} + i_t g_t
         else:
-            add(c_before, ig, c)
+            add(c_before, ig, c)  # c_t = c_{t-1} + i_t g_t
         if peephole:
-            multiply(peep_o, c, po)
-            add(o, po, o)
-            tanh(o, o)
-            multiply(o, half, o)
-            add(o, half, o)
-        tanh(c, h)
-        multiply(o, h, h)
-    v, z = net.last
-    np.matmul(W[:, R:], v.copy(), z)  # contiguous: so the order of a sum does not depend on S
+            multiply(half_p_o, c, pc)  # p_o c_t / 2
+            add(o, pc, o)  # (z_o + p_o c_t) / 2
+            tanh(o, o)  # tanh((z_o + p_o c_t) / 2)
+            multiply(o, half, o)  # tanh((z_o + p_o c_t) / 2) / 2
+            add(o, half, o)  # o_t = sigma(z_o + p_o c_t)
+        tanh(c, h)  # tanh(c_t)
+        multiply(o, h, h)  # h_t = o_t tanh(c_t)
+    last_source = net.source[-1].swapaxes(0, 1).copy()  # rows first in memory for any S, so that sums have one order
+    np.matmul(net.M_scaled[:, R:], last_source, out=net.a[-1, R:].swapaxes(0, 1))  # y_{T-1} = V h_{T-1} + b
     return net.y
 
 
 def squared_error(y, target):
-    """Loss (S, B) of outputs y (T, S, B), half the squared error summed over t, and its derivative by y (T, S, B)."""
-    dy = y - target
-    return 0.5 * np.square(dy).sum(axis=0), dy
+    """Loss (S, B) of outputs y (T, S, B) under targets, and its gradient with respect to the outputs, (T, S, B)."""
+    dy = y - target  # y_t - target_t
+    return 0.5 * np.square(dy).sum(axis=0), dy  # sum over t of (y_t - target_t)^2 / 2
 
 
 # -------------------------------------------------------------------------------------------------- backward
 
 
 def backward(net, dy):
-    """Gradient of the loss of the sequences just run, from dy (T, S, B) by the outputs, into net.grad.
+    """Gradient of the loss of the sequences just run, from dy (T, S, B), into net.grad (S, P).
 
-    Activations and outputs of these sequences are gone afterwards: net.a then holds dz and dy.
+    dy: the gradient with respect to the outputs. Activations and outputs of these sequences are gone afterwards: net.a
+    then holds dz_t and dy_{t-1}.
     """
-    cell, p, d, a = net.cell, net.p, net.d, net.a
-    H, K, R, T, n = cell.hidden, cell.K, p.W.shape[1], len(dy), len(net.part)
-    a[0, :, R], a[1:, :, R] = 0, dy
-    net.U[:, -H:, :R], net.U[:, -H:, R:] = p.W[:, :, :H].transpose(0, 2, 1), p.V.transpose(0, 2, 1)
-    diagonal = np.arange(H)
-    if cell.peephole:
-        for k in range(1, len(cell.gates)):
-            net.U[:, diagonal, k * H + diagonal] = p.peep[:, k]
-    U_times, from_U, dh, dc, dc_copies = product(net.U), net.from_U, net.dh, net.dc, net.dc_copies
-    acts_on, dc_from_peep, dc_from_h = net.acts_on, net.dc_from_peep, net.dc_from_h
+    cell, d, a, M, M_T = net.cell, net.d, net.a, net.M, net.M_T
+    T, H, K, R = len(dy), cell.hidden, cell.K, net.p.W.shape[1]
+    a[0, R] = 0  # dy_{-1}: no output comes before step 0
+    np.copyto(a[1:, R], dy)  # dy_{t-1}
+    np.copyto(M_T[:, :-H], M[:, :, K:].transpose(0, 2, 1))  # [0, diag(p_i), diag(p_f), 0, 0]
+    np.copyto(M_T[:, -H:], M[:, :, :H].transpose(0, 2, 1))  # [W_h^T, V^T]
+    dh, dc, dc_from_peep, error = net.dh.ravel(), net.dc.ravel(), net.dc_from_peep.ravel(), net.error.ravel()
+    dz_dy, v_transposed = a.swapaxes(1, 2), net.source.transpose(0, 2, 3, 1)
+    M_T_times, from_M_T = product(M_T), seeds_first(net.from_M_T)
     add, copyto, multiply, peephole, forget_gate = np.add, np.copyto, np.multiply, cell.peephole, cell.forget_gate
-    np.matmul(a[T], net.v_transposed[T], out=net.d_rows[T])
-    dc.fill(0)
-    for first in range((T - 1) // n * n, -1, -n):
-        block = slice(first, min(first + n, T))
-        derivatives(net, block)
-        for dz, dz_after, dh_dc, f in net.backward_steps[block][::-1]:
-            U_times(dz_after, from_U)
+    np.matmul(dz_dy[T], v_transposed[T], out=net.dM[T])  # [0; dy_{T-1}] [v_T; c_{T-1}]^T: there is no dz_T
+    dc.fill(0)  # no step comes after the last
+    dc_from_h, dc_copies = np.empty_like(dc), net.dc_copies
+    for first in range((T - 1) // net.span * net.span, -1, -net.span):
+        steps = slice(first, min(first + net.span, T))
+        local_derivatives(net, steps)
+        for dz_dy_after, a_t, dh_dc, f in net.backward_steps[steps][::-1]:
+            M_T_times(dz_dy_after, from_M_T)  # p_i dz_i + p_f dz_f of step t + 1; dh_t = W_h^T dz_{t+1} + V^T dy_t
             if peephole:
-                add(dc, dc_from_peep, dc)
-            multiply(dh_dc, dh, dc_from_h)
-            add(dc, dc_from_h, dc)
+                add(dc, dc_from_peep, dc)  # dc_t = f_{t+1} dc_{t+1} + p_i dz_i + p_f dz_f of step t + 1
+            multiply(dh_dc, dh, dc_from_h)  # dh_t dh_t/dc_t
+            add(dc, dc_from_h, dc)  # dc_t = dc_t so far + dh_t dh_t/dc_t
             copyto(dc_copies, dc)
-            multiply(dz, acts_on, dz)
+            multiply(a_t, error, a_t)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz
             if forget_gate:
-                multiply(dc, f, dc)
-        np.matmul(a[block], net.v_transposed[block], out=net.d_rows[block])
-        if cell.peephole:
-            np.matmul(net.row["o"][block], net.c[1:][block].transpose(0, 1, 3, 2), out=net.d_peep_o[block])
-    d_rows = net.d_rows.sum(axis=0)  # (S, R + 1, K or K + H)
-    d.W[...], d.V[...], d.b[:, 0] = d_rows[:, :R, :K], d_rows[:, R:, :H], d_rows[:, R:, K - 1]
-    if cell.peephole:
-        d.peep[:, 0] = net.d_peep_o.sum(axis=0)[:, diagonal, diagonal]
-        for k in range(1, len(cell.gates)):
-            d.peep[:, k] = d_rows[:, k * H + diagonal, K + diagonal]
+                multiply(dc, f, dc)  # f_t dc_t, of dc_{t-1}
+        np.matmul(dz_dy[steps], v_transposed[steps], out=net.dM[steps])  # [dz_t; dy_{t-1}] [v_t; c_{t-1}]^T
+        if peephole:
+            dz_o, c_transposed = net.row["o"][steps].swapaxes(1, 2), net.c[1:][steps].transpose(0, 2, 3, 1)
+            np.matmul(dz_o, c_transposed, out=net.dp_o[steps])  # dz_o c_t^T, of which the diagonal counts
+    dM = net.dM.sum(axis=0)  # dM = sum_t [dz_t; dy_{t-1}] [v_t; c_{t-1}]^T
+    d.W[...], d.V[...], d.b[:, 0, 0] = dM[:, :R, :K], dM[:, R:, :H], dM[:, R, K - 1]
+    if peephole:
+        d.peep[:, 0] = np.einsum("sjj->sj", net.dp_o.sum(axis=0))  # dp_o = sum_t dz_o c_t
+        d.peep[:, 1:] = peepholes_in(dM, cell)  # dp_i = sum_t dz_i c_{t-1}, dp_f = sum_t dz_f c_{t-1}
 
 
-def derivatives(net, block):
-    """What backpropagation can know of a block of steps before the recurrence: derivatives that do not depend on it.
+def local_derivatives(net, steps):
+    """Derivatives within each of some steps (a slice), which need no error of later steps.
 
-    Those by net inputs, of h for o and of c for the other rows, in place of the activations; of h by c; of c by
-    c_{t-1}, peepholes aside.
+    Of h with respect to the net inputs of o, of c with respect to the others, in place of the activations in net.a; of
+    h with respect to c, also through the peephole of o, in net.dh_dc; of c_t with respect to c_{t-1}, but not through
+    the peepholes of i and f, in net.f.
     """
-    cell = net.cell
-    i, o, g, c_before, c, h = (net.flat[name][block] for name in ("i", "o", "g", "c_before", "c", "h"))
+    o, i, g = (net.row[name][steps] for name in "oig")
+    c, c_before, h = net.c[1:][steps], net.c[:-1][steps], net.h[steps]
     part, dh_dc = net.part[: len(c)], net.dh_dc[: len(c)]
-    np.tanh(c, out=part)
-    np.multiply(h, part, out=part)
-    np.subtract(o, part, out=dh_dc)
-    np.subtract(1, o, out=o)
-    np.multiply(o, h, out=o)
-    if cell.peephole:
-        np.multiply(net.peep_o.reshape(-1), o, out=part)
-        np.add(part, part, out=part)
-        np.add(dh_dc, part, out=dh_dc)
-    np.multiply(i, g, out=part)
-    np.multiply(part, g, out=g)
-    np.subtract(i, g, out=g)
-    np.subtract(1, i, out=i)
-    np.multiply(i, part, out=i)
-    if cell.forget_gate:
-        f = net.flat["f"][block]
-        np.copyto(net.f[: len(c)], f)
-        np.multiply(f, c_before, out=part)
-        np.subtract(1, f, out=f)
-        np.multiply(f, part, out=f)
+    np.tanh(c, out=part)  # tanh(c)
+    np.multiply(h, part, out=part)  # h tanh(c) = o tanh(c)^2
+    np.subtract(o, part, out=dh_dc)  # dh/dc = o (1 - tanh(c)^2)
+    np.subtract(1, o, out=o)  # 1 - o
+    np.multiply(o, h, out=o)  # dh/dz_o = o tanh(c) (1 - o) = h (1 - o)
+    if net.cell.peephole:
+        np.multiply(net.half_p_o, o, out=part)  # p_o / 2 dh/dz_o
+        np.add(part, part, out=part)  # p_o dh/dz_o
+        np.add(dh_dc, part, out=dh_dc)  # dh/dc = o (1 - tanh(c)^2) + p_o dh/dz_o
+    np.multiply(i, g, out=part)  # i g
+    np.multiply(part, g, out=g)  # i g^2
+    np.subtract(i, g, out=g)  # dc/dz_g = i (1 - g^2)
+    np.subtract(1, i, out=i)  # 1 - i
+    np.multiply(i, part, out=i)  # dc/dz_i = i g (1 - i)
+    if net.cell.forget_gate:
+        f = net.row["f"][steps]
+        np.copyto(net.f[: len(c)], f)  # dc_t/dc_{t-1} = f
+        np.multiply(f, c_before, out=part)  # f c_{t-1}
+        np.subtract(1, f, out=f)  # 1 - f
+        np.multiply(f, part, out=f)  # dc/dz_f = c_{t-1} f (1 - f)
 
 
 # ------------------------------------------------------------------------------------------------------ Adam
@@ -431,18 +456,21 @@ def clip_by_norm(grad, limit):
 
 
 # shared block
-def adam(state, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
-    """Update number state.step + 1 of Adam (Kingma and Ba 2015) on state.theta with its moments m and v, (S, P) each.
+class Adam:
+    """Adam (Kingma and Ba 2015): its step count and moments m and v (S, P) for parameters theta (S, P)."""
 
-    In place. Rows that are not active (S,) keep their parameters; a row that would not stay finite does, and leaves it.
-    """
-    state.step += 1
-    state.m += (1 - beta1) * (grad - state.m)
-    state.v += (1 - beta2) * (grad * grad - state.v)
-    root = np.sqrt(state.v / (1 - beta2**state.step)) + epsilon
-    theta = np.asarray(state.theta - lr / (1 - beta1**state.step) * state.m / root, state.theta.dtype)
-    active &= np.isfinite(theta).all(axis=1)
-    np.copyto(state.theta, theta, where=active[:, None])
+    def __init__(self, theta):
+        self.step, self.theta, self.m, self.v = 0, theta, np.zeros_like(theta), np.zeros_like(theta)
+
+    def update(self, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
+        """Change theta in place. A seed whose update is not finite keeps its parameters and leaves active (S,)."""
+        self.step += 1
+        self.m += (1 - beta1) * (grad - self.m)
+        self.v += (1 - beta2) * (grad * grad - self.v)
+        root = np.sqrt(self.v / (1 - beta2**self.step)) + epsilon
+        theta = np.asarray(self.theta - lr / (1 - beta1**self.step) * self.m / root, self.theta.dtype)
+        active &= np.isfinite(theta).all(axis=1)
+        np.copyto(self.theta, theta, where=active[:, None])
 
 
 # -------------------------------------------------------------------------------------------- gradient check
@@ -459,44 +487,41 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and whose it is; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
 
-    The error is |a - n| / max(|a|, |n|, floor); fewer than 90 % of gradients above the floor prove too little.
+    The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
     size = np.maximum(np.abs(analytic), np.abs(numerical))
-    error = np.abs(analytic - numerical) / np.maximum(size, floor)
-    error = np.where(np.isfinite(error), error, np.inf)
+    error = np.nan_to_num(np.abs(analytic - numerical) / np.maximum(size, floor), nan=np.inf)
     worst, share = int(error.argmax()), float((size > floor).mean())
-    place = [f"{name}[{', '.join(map(str, i))}]" for name, shape in shapes.items() for i in np.ndindex(shape)][worst]
+    place = [f"{name}{list(index)}" for name, shape in shapes.items() for index in np.ndindex(shape)][worst]
     ok = error[worst] <= tolerance and share >= 0.9
-    print(f"{variant:28} largest relative error {error[worst]:.1e} at {place:9} of {len(error):4} parameters, "
-          f"{100 * share:.0f} % above {floor:g}: {'ok' if ok else 'FAILED'}")
+    print(f"{variant:40} largest relative error {error[worst]:.1e} at {place:10} of {len(error):4} parameters, "
+          f"{100 * share:3.0f} % above {floor:g}: {'ok' if ok else 'FAILED'}")  # fmt: skip
     return ok
 
 
 def gradient_check():
     """Check every parameter of every task and variant of network, in float64; returns the exit status, 0 or 1."""
-    kinds = {"peephole": {}, "vanilla": {"peephole": False}, "peephole, no forget gate": {"forget_gate": False},
-             "vanilla, no forget gate": {"peephole": False, "forget_gate": False}}  # fmt: skip
-    ok = True
-    tasks = {"msd": {"T": 12, "D_min": 2, "D_max": 5}, "gts": {"T": 12, "periods": [3, 4, 5]},
-             "pfg": {"T": 12, "periods": [4, 5, 6], "wave": "cos"}}  # fmt: skip
-    for task, sizes in tasks.items():
-        options = SimpleNamespace(task=task, seeds=[2], **sizes)
-        x, y = draw_population(options, (TRAIN,), 12)
-        for variant, differs in kinds.items():
-            cell = Cell(4, x.shape[2], **differs)
+    wave = {"periods": [4, 5, 6], "wave": "cos"}
+    tasks = {"msd": {"D_min": 2, "D_max": 4}, "gts": {"periods": [3, 4, 5]}, "pfg": wave}
+    T, B, ok = 9, 12, True
+    for task, forget_gate, variant in itertools.product(tasks, (True, False), VARIANTS):
+        x, y = draw_population(SimpleNamespace(task=task, seeds=[2], T=T, **tasks[task]), (TRAIN,), B)
+        cell, sizes = Cell(4, x.shape[1], VARIANTS[variant], forget_gate), (T, x.shape[3])
 
-            def loss(population):
-                net = Network(cell, population, *x.shape[::3], backward=False)
-                return squared_error(forward(net, x), y)[0].sum(axis=1)
+        def loss(population):
+            net = Network(cell, population, *sizes, backward=False)
+            return squared_error(forward(net, x), y)[0].sum(axis=1)
 
-            theta = 0.5 * stream(2, INIT).standard_normal((1, cell.P))
-            net = Network(cell, theta, *x.shape[::3])
+        theta = 0.5 * stream(5, INIT).standard_normal((1, cell.P))
+        numerical = numerical_gradient(loss, theta[0])
+        name = f"{task} {variant}{'' if forget_gate else ', no forget gate'}"
+        for span in T, 4:
+            net = Network(cell, theta, *sizes, span=span)
             for wanted in 1 - y, y:  # the first leaves traces that the second pass must not heed
                 backward(net, squared_error(forward(net, x), wanted)[1])
-            numerical = numerical_gradient(loss, theta[0])
-            ok &= compare_gradients(f"{variant}, {task}", net.grad[0], numerical, cell.shapes)
+            ok &= compare_gradients(f"{name}, spans of {span}", net.grad[0], numerical, cell.shapes)
     return 0 if ok else 1
 
 
@@ -504,29 +529,29 @@ def gradient_check():
 
 
 def held_out(options):
-    """The sequences that every seed is tested on, drawn once: [(x (T, S, D, n), y (T, S, n)), ...].
+    """The held-out sequences of every seed, drawn once: [(x (T, D, S, n), y (T, S, n)), ...].
 
-    msd: whole blocks of n = EVAL_BLOCK, eval_n or more in all. gts, pfg: the one block that there is.
+    msd: whole batches of n = EVAL_BATCH, eval_n or more in all. gts, pfg: the one batch that there is.
     """
-    blocks = math.ceil(options.eval_n / EVAL_BLOCK) if options.task == "msd" else 1
-    return [draw_population(options, (EVAL, block), EVAL_BLOCK) for block in range(blocks)]
+    count = math.ceil(options.eval_n / EVAL_BATCH) if options.task == "msd" else 1
+    return [draw_population(options, (EVAL, k), EVAL_BATCH) for k in range(count)]
 
 
-def recorded(options):
-    """The sequences that snapshots show, x (T, D, n), y (T, n); msd: gaps spread evenly from D_min to D_max."""
+def recorded_sequences(options):
+    """The sequences that snapshots show, x (T, D, n), y (T, n); msd: distances spread evenly from D_min to D_max."""
     gap = np.linspace(options.D_min, options.D_max, RECORDED).round().astype(int)
-    return make_batch(stream(options.seeds[0], RECORD), RECORDED, options, gap=gap)
+    return make_batch(stream(options.record, RECORD), RECORDED, options, gap=gap)
 
 
 def solved(options, x, y, output):
-    """Whether sequences x (T, S, D, n) were answered with the right timing, (S, n) of bool or, for pfg, of shares.
+    """Whether sequences x (T, D, S, n) were answered with the right timing, (S, n) of bool or, for pfg, of shares.
 
     msd: the largest output behind the second spike is at the target, y's one step. gts: outputs are above 1/2 at the
     targets and nowhere else. pfg: the share of whole periods that keep to a root mean squared error of HELD.
     """
     if options.task == "msd":
-        behind_second = x[:, :, 0].cumsum(axis=0) == 2
-        behind_second &= x[:, :, 0] == 0
+        behind_second = x[:, 0].cumsum(axis=0) == 2
+        behind_second &= x[:, 0] == 0
         return np.where(behind_second, output, -np.inf).argmax(axis=0) == y.argmax(axis=0)
     if options.task == "gts":
         return ((output > 0.5) == (y > 0.5)).all(axis=0)
@@ -540,15 +565,10 @@ def period_errors(output, y, period):
     return np.sqrt(np.square(output - y)[: n * period].reshape(n, period, -1).mean(axis=1))
 
 
-def training_key(options, chunk):
-    """Which of a seed's streams a chunk of its training batches comes from; --draw K gives K more sets of them."""
-    return (TRAIN, chunk) + (options.draw,) * (options.draw > 0)
-
-
-def evaluate(net, blocks, options):
+def evaluate(net, batches, options):
     """Mean squared error and solve rate, (S,) each, over the held-out sequences; of msd the first eval_n."""
     errors, rates = [], []
-    for x, y in blocks:
+    for x, y in batches:
         output = forward(net, x)
         errors.append(np.square(output - y).mean(axis=0))
         rates.append(solved(options, x, y, output))
@@ -556,163 +576,18 @@ def evaluate(net, blocks, options):
     return tuple(np.concatenate(parts, axis=1)[:, :n].mean(axis=1) for parts in (errors, rates))
 
 
-def spike_steps(x, y):
-    """Steps of the second input spike and of the target, (S, n) each, of msd sequences x (T, S, 1, n), y (T, S, n)."""
-    return len(x) - 1 - x[::-1, :, 0].argmax(axis=0), y.argmax(axis=0)
-
-
-def paths(c, second, target):
-    """How cell states c (T, S, H, n) move behind the second spike: {name: share (S,)}.
-
-    monotone: of all cells and sequences, those in which c moves in one direction at every step behind the second spike,
-    to the target's included; monotone_settled: the same without the first SETTLE of these steps and the target's own.
-    Within these settled steps, straight: |the sum of c's moves| over the sum of their sizes, averaged over cells and
-    sequences; late_moves: the share of that sum which falls into the last quarter of the steps (of an even ramp: 1/4).
-    on_time: of all cells and sequences, those in which c's largest move, from the settled steps to the sequence's end,
-    comes within one step of the target's.
-    """
-    move = np.diff(c, axis=0)
-    t = np.arange(1, len(c))[:, None, None]  # the step of each move
-    begin, end = second + np.clip(target - second - 2, 0, SETTLE), target - 1
-
-    def one_way(first, last):  # at all steps from behind first to last
-        outside = ((t <= first) | (t > last))[:, :, None]
-        return ((move > 0) | outside).all(axis=0) | ((move < 0) | outside).all(axis=0)
-
-    settled = (t > begin) & (t <= end)
-    last_quarter = np.clip(t - end + (end - begin) / 4, 0, 1) * settled  # 1, a step on the edge in part
-    size = np.abs(move)
-    length = np.maximum(np.where(settled[:, :, None], size, 0).sum(axis=0), 1e-30)  # no way at all is not straight
-    largest = np.where((t > begin)[:, :, None], size, 0).argmax(axis=0) + 1  # the step of it
-    shares = {
-        "monotone": one_way(second, target),
-        "monotone_settled": one_way(begin, end),
-        "straight": np.abs(np.where(settled[:, :, None], move, 0).sum(axis=0)) / length,
-        "late_moves": (size * last_quarter[:, :, None]).sum(axis=0) / length,
-        "on_time": np.abs(largest - target[:, None]) <= 1,
-    }
-    return {name: share.mean(axis=(1, 2)) for name, share in shares.items()}
-
-
-def read_out_error(cells, values, rng):
-    """Root mean squared error of the best linear read-out of values (n, k) from cells (n, k, H), NaN if not finite.
-
-    Fitted to every other of the n sequences, measured on the rest. Cells are blurred by NOISE of their own spread:
-    without that, differences of no use to a network would count.
-    """
-    if not np.isfinite(cells).all():
-        return np.nan
-    cells = cells + NOISE * cells.std(axis=(0, 1)) * rng.standard_normal(cells.shape)
-    (fitted, wanted), (tested, truth) = (
-        (np.column_stack([cells[half].reshape(-1, cells.shape[2]), np.ones(values[half].size)]), values[half].ravel())
-        for half in (slice(0, None, 2), slice(1, None, 2)))  # fmt: skip
-    return np.sqrt(np.square(tested @ np.linalg.lstsq(fitted, wanted, rcond=None)[0] - truth).mean())
-
-
-def correlation(a, b):
-    """Pearson's correlation of a and b (..., n) along the last axis, (...); 0 where one of them is constant."""
-    a, b = (values - values.mean(axis=-1, keepdims=True, dtype=float) for values in (a, b))
-    return (a * b).sum(axis=-1) / np.maximum(np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1)), 1e-30)
-
-
-def measure_distances(net, blocks, options):
-    """What networks of the msd task do with all held-out blocks: {name: (S,)}.
-
-    timing_error: mean distance of the largest output from the target, in steps; early_answers, late_answers: shares of
-    answers before and behind it; within_one: of answers at most one step off; answer_slope: by how many steps an answer
-    comes later where the gap is one step longer (regression). gap_error: error of a linear read-out of the gap from c
-    at the second spike, in steps (a constant has 8.9 of gaps from 30 to 60); left_error: of the steps left to the
-    target, 1 to LAST, from c then (a constant: 2.9); best_cell_error: the same from the one cell that is best; timers:
-    the share of cells with such an error of at most 1. None of these three where gaps are shorter than LAST. mirrors:
-    the share of cells whose c at the second spike has a correlation of at most -0.9, over sequences, with c one step
-    before it: what was high is put low. For the others see paths.
-    """
-    last = np.arange(1, LAST + 1)[:, None, None]
-    seen = {name: [] for name in ("off", "gap", "before", "at_second", "left")}
-    moves = []
-    for x, y in blocks:
-        output, c, (second, target) = forward(net, x), net.c[1:].copy(), spike_steps(x, y)
-        behind = np.arange(len(x))[:, None, None] > second
-        seen["off"].append(np.where(behind, output, -np.inf).argmax(axis=0) - target)
-        seen["gap"].append(target - second)
-        seen["before"].append(np.take_along_axis(c, second[None, :, None] - 1, axis=0)[0])
-        seen["at_second"].append(np.take_along_axis(c, second[None, :, None], axis=0)[0])
-        seen["left"].append(np.take_along_axis(c, np.maximum(target - last, 0)[:, :, None], axis=0))
-        moves.append(paths(c, second, target))
-    off, gap, before, at_second, left = (np.concatenate(parts, axis=-1) for parts in seen.values())
-    H, n = at_second.shape[1:]
-    left = left.transpose(1, 3, 0, 2)  # (S, n, LAST, H)
-    steps_left = np.tile(last[:, 0, 0], (n, 1))
-
-    def error(cells, values):
-        return [read_out_error(of_seed, wanted, stream(seed, BLUR))
-                for seed, of_seed, wanted in zip(options.seeds, cells, values)]  # fmt: skip
-
-    measures = {
-        "timing_error": np.abs(off).mean(axis=1),
-        "early_answers": (off < 0).mean(axis=1),
-        "late_answers": (off > 0).mean(axis=1),
-        "within_one": (np.abs(off) <= 1).mean(axis=1),
-        "answer_slope": 1 + correlation(off, gap) * off.std(axis=1) / np.maximum(gap.std(axis=1), 1e-30),
-        "gap_error": np.array(error(at_second.transpose(0, 2, 1)[:, :, None], gap[:, :, None])),
-        "mirrors": (correlation(before, at_second) <= -0.9).mean(axis=1),
-    }
-    if options.D_min >= LAST:
-        same = [steps_left] * len(left)
-        one_cell = np.array([error(left[..., k : k + 1], same) for k in range(H)])  # (H, S)
-        measures |= {"left_error": np.array(error(left, same)), "best_cell_error": one_cell.min(axis=0),
-                     "timers": (one_cell <= 1).mean(axis=0)}  # fmt: skip
-    return measures | {name: np.mean([shares[name] for shares in moves], axis=0) for name in moves[0]}
-
-
-def run_on(net, options):
-    """What networks of the gts and pfg tasks do when they run on to RUN_ON times the length.
-
-    Returns {name: (S,)}, and outputs and targets (10 T, n) of the first seed. gts, exact_until: the first step that is
-    wrong (F, the first spike's, of a silent network), or the number of steps. pfg, rmse: over the training length;
-    periods_held: whole periods before the first whose root mean squared error exceeds HELD, and exact_until: the steps
-    of these. Of several periods that a network was trained for, the one that is given up first.
-    """
-    T, S = RUN_ON * options.T, len(options.seeds)
-    x, y = make_batch(None, 0, options, T)
-    output = forward(Network(net.cell, net.theta, T, y.shape[1], backward=False), x[:, None])
-    y = y[:, None]
-    arrays = {"run_on_output": output[:, 0], "run_on_target": y[:, 0]}
-    if options.task == "gts":
-        wrong = (output > 0.5) != (y > 0.5)
-        return {"exact_until": np.where(wrong.any(axis=0), wrong.argmax(axis=0), T).min(axis=1)}, arrays
-    held = []
-    for k, period in enumerate(options.periods):
-        given_up = period_errors(output[:, :, k], np.broadcast_to(y[..., k], (T, S)), period) > HELD
-        held.append(np.where(given_up.any(axis=0), given_up.argmax(axis=0), len(given_up)))
-    held, periods = np.array(held), np.array(options.periods)[:, None]
-    until = held * periods
-    held = held[until.argmin(axis=0), np.arange(S)]
-    rmse = np.sqrt(np.square(output - y)[: options.T].mean(axis=0)).max(axis=1)
-    return {"rmse": rmse, "periods_held": held, "exact_until": until.min(axis=0)}, arrays
-
-
-def measure(net, blocks, options):
-    """What the trained networks do: {name: (S,)}, see measure_distances and run_on, and arrays of the first seed.
-
-    solve_rate_without_*: what is left of the solve rate when the peepholes of one kind of gate, or all, are cut.
-    """
-    measures, arrays = (measure_distances(net, blocks, options), {}) if options.task == "msd" else run_on(net, options)
-    if net.cell.peephole:
-        peep = net.p.peep.copy()
-        for gate in *net.cell.gates, "all":
-            net.p.peep[:, slice(None) if gate == "all" else net.cell.gates.index(gate)] = 0
-            measures[f"solve_rate_without_{gate}"] = evaluate(net, blocks, options)[1]
-            net.p.peep[...] = peep
-    return measures, arrays
-
-
 def snapshot(net, x):
-    """What the first seed's network does with recorded sequences x (T, D, n): output, c, and in float16 h and gates."""
-    output = forward(net, x[:, None])
+    """What the network of one seed does with recorded sequences x (T, D, n): output, c, and in float16 h and gates."""
+    output = forward(net, x[:, :, None])
     arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates}
-    half = {name: array[:, 0].astype(np.float16) for name, array in arrays.items()}
-    return {"output": output[:, 0].copy(), "c": net.c[1:, 0].copy()} | half
+    half = {name: array[:, :, 0].astype(np.float16) for name, array in arrays.items()}
+    return {"output": output[:, 0].copy(), "c": net.c[1:, :, 0].copy()} | half
+
+
+def run_on(cell, theta, options):
+    """Outputs (T, S, n) and targets (T, n) of networks of gts or pfg, theta (S, P), over RUN_ON times the length."""
+    x, y = make_batch(None, 0, options, RUN_ON * options.T)
+    return forward(Network(cell, theta, *y.shape, backward=False), x[:, :, None]), y
 
 
 def learning_rate(options, step):
@@ -722,105 +597,81 @@ def learning_rate(options, step):
     return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
 
 
-def update(net, state, x, y, options, alive):
-    """One training step on x (T, S, D, B), y (T, S, B); a seed of non-finite loss or gradient is no longer alive."""
-    before = alive.copy()
+def update(net, adam, x, y, options, alive):
+    """One training step on x (T, D, S, B) with targets y (T, S, B); returns the mean squared error (S,).
+
+    A seed whose loss, gradient or update is not finite leaves alive (S,).
+    """
     loss, dy = squared_error(forward(net, x), y)
     mse = loss.sum(axis=1) / loss.shape[1] * 2 / len(x)
     backward(net, dy / dy.shape[2])
-    norm = clip_by_norm(net.grad, options.clip)
-    alive &= np.isfinite(mse) & np.isfinite(norm)
+    alive &= np.isfinite(mse) & np.isfinite(clip_by_norm(net.grad, options.clip))
     if not alive.all():
         net.grad[~alive] = 0
-    state.loss_sum += mse
-    adam(state, net.grad, learning_rate(options, state.step), BETA2, alive)
-    for s in np.flatnonzero(before & ~alive):
-        state.diverged_at[s] = state.step
+    adam.update(net.grad, learning_rate(options, adam.step), BETA2, alive)
+    return mse
 
 
-def initial_state(cell, options):
-    """All that the rest of a variant's run depends on, as it is before the first step."""
-    biases = {"i": options.input_gate_bias, "f": options.forget_gate_bias}
-    theta = init_theta(cell, options.seeds, np.dtype(options.dtype), biases, options.peephole_std)
-    return SimpleNamespace(
-        step=0,
-        theta=theta,
-        m=np.zeros_like(theta),
-        v=np.zeros_like(theta),
-        loss_sum=np.zeros(len(theta)),  # mean squared errors of the steps since the last evaluation
-        diverged_at=[None] * len(theta),
-        history={"step": [], "train_loss": [], "test_mse": [], "solve_rate": []},
-        snapshots={"step": []},
-        wall_clock_s=0.0,
-    )
+def train(cell, options, watch=None, networks=1):
+    """Train the networks of all seeds; returns what results.json has of them, and their arrays for snapshots.npz.
 
-
-def train(variant, cell, options, state, save, interrupt):
-    """Train a variant from state, which it keeps up to date, to the last step, with save(state) once in a while.
-
-    Returns what results.json has of the variant and its arrays for snapshots.npz, or None where interrupted.
+    watch(net, batches) is called at each evaluation with the held-out sequences; its values, a dict of (S,), join the
+    history. networks: variants that this run still has to train, for the estimate of its time; 0 for none.
     """
-    S, history, task = len(options.seeds), state.history, options.task
-    B = options.batch if task == "msd" else len(options.periods)
-    net = Network(cell, state.theta, options.T, B)
-    eval_blocks = held_out(options)
-    eval_net = Network(cell, state.theta, options.T, eval_blocks[0][1].shape[2], backward=False)
-    x_recorded, y_recorded = recorded(options)
-    record_net = Network(cell, state.theta[:1], options.T, y_recorded.shape[1], backward=False)
-    alive = np.array([step is None for step in state.diverged_at])
-    chunk, saved, started = None, time.perf_counter(), time.perf_counter() - state.wall_clock_s
-
-    def due(every, last):
-        return state.step not in last[-1:] and (state.step % every == 0 or state.step == options.steps)
-
-    while True:
-        if due(options.snapshot_every, state.snapshots["step"]):
-            for name, value in ({"step": state.step} | snapshot(record_net, x_recorded)).items():
-                state.snapshots.setdefault(name, []).append(value)
-        if due(options.eval_every, history["step"]):
-            mse, rate = (np.where(alive, values, np.nan) for values in evaluate(eval_net, eval_blocks, options))
-            steps = state.step - (history["step"] or [0])[-1]
-            history["step"].append(state.step)
-            history["train_loss"].append(np.where(alive, state.loss_sum / (steps or np.nan), np.nan))
-            history["test_mse"].append(mse)
-            history["solve_rate"].append(rate)
-            state.loss_sum[:] = 0
-            state.wall_clock_s = time.perf_counter() - started
-            print_progress(variant, history, "solve_rate", rate >= SOLVED, options.steps, S * B, state.wall_clock_s)
-            if state.step < options.steps and time.perf_counter() - saved >= 1:
-                save(state)
-                saved = time.perf_counter()
-        if state.step == options.steps:
+    S, T, steps = len(options.seeds), options.T, options.steps
+    B = options.batch if options.task == "msd" else len(options.periods)
+    theta = init_theta(cell, options)
+    adam, recorded = Adam(theta), options.seeds.index(options.record)
+    net, batches = Network(cell, theta, T, B), held_out(options)
+    eval_net = Network(cell, theta, T, batches[0][1].shape[2], backward=bool(watch))
+    x_recorded, y_recorded = recorded_sequences(options)
+    record_net = Network(cell, theta[recorded : recorded + 1], T, y_recorded.shape[1], backward=False)
+    history = {"step": [], "train_loss": [], "test_mse": [], "solve_rate": [], "batch_loss": np.full(steps, np.nan)}
+    snapshots, loss_sum, alive, diverged_at = {"step": []}, np.zeros(S), np.ones(S, bool), [None] * S
+    started = time.perf_counter()
+    for step in range(steps + 1):
+        if step % options.snapshot_every == 0 or step == steps:
+            for name, value in ({"step": step} | snapshot(record_net, x_recorded)).items():
+                snapshots.setdefault(name, []).append(value)
+        if step % options.eval_every == 0 or step == steps:
+            mse, rate = evaluate(eval_net, batches, options)
+            since = step - (history["step"] or [0])[-1]
+            values = {"train_loss": loss_sum / (since or np.nan), "test_mse": mse, "solve_rate": rate}
+            values |= watch(eval_net, batches) if watch else {}
+            history["step"].append(step)
+            for name, value in values.items():
+                history.setdefault(name, []).append(np.where(alive, value, np.nan))
+            loss_sum[:] = 0
+            wall_clock_s = time.perf_counter() - started
+            print_progress(cell.variant, history, "solve_rate", alive & (rate >= SOLVED), steps, wall_clock_s)
+        if step == steps:
             break
-        if interrupt.seen:
-            state.wall_clock_s = time.perf_counter() - started
-            save(state)
-            return None
-        if chunk is None or task == "msd" and chunk != state.step // CHUNK:
-            chunk = state.step // CHUNK
-            x, y = draw_population(options, training_key(options, chunk), CHUNK * B)
-        k = state.step % CHUNK if task == "msd" else 0
+        k = step % CHUNK if options.task == "msd" else 0  # all batches of gts and pfg are the same
+        if step == 0 or options.task == "msd" and k == 0:
+            x, y = draw_population(options, training_key(options, step // CHUNK), CHUNK * B)
         batch = slice(k * B, (k + 1) * B)
-        update(net, state, x[..., batch], y[..., batch], options, alive)
-    measures, arrays = measure(eval_net, eval_blocks, options)
-    trained, state_before = state.theta.copy(), initial_state(cell, options)
-    state.theta[...] = state_before.theta
-    untrained, _ = measure(eval_net, eval_blocks, options)
-    state.theta[...] = trained
+        loss = update(net, adam, x[..., batch], y[..., batch], options, alive)
+        loss_sum += loss
+        history["batch_loss"][step] = loss[recorded] if alive[recorded] else np.nan
+        if not alive.all():
+            diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
+        if networks and step + 1 == ESTIMATED_AFTER:
+            seconds = (time.perf_counter() - started) / ESTIMATED_AFTER * steps * networks
+            print(f"estimated time: {seconds:.0f} s", flush=True)
     result = {
         "trainable_parameters": cell.P,
-        "wall_clock_s": state.wall_clock_s,
-        "sequences_per_s": S * B * options.steps / state.wall_clock_s,
-        "sequences_seen": [B * (step or options.steps) for step in state.diverged_at],
-        "diverged_at_step": state.diverged_at,
+        "wall_clock_s": wall_clock_s,
+        "sequences_seen": [B * (at or steps) for at in diverged_at],
+        "diverged_at_step": diverged_at,
         "history": history,
-        "final": {"test_mse": mse, "solve_rate": rate},
-        "measures": {name: np.where(alive, values, np.nan) for name, values in measures.items()},
-        "untrained": untrained,  # the same measures before the first step
+        "final": {name: history[name][-1] for name in ("test_mse", "solve_rate")},
         "sequences_to_99": first_reached(history, SOLVED, B),
     }
-    weights = {f"weights/{name}": array[0] for name, array in vars(net.p).items()}
-    return result, state.snapshots | {"x": x_recorded, "y": y_recorded} | arrays | weights
+    arrays = snapshots | {"x": x_recorded, "y": y_recorded}
+    if options.task != "msd":
+        output, target = run_on(cell, theta[recorded : recorded + 1], options)
+        arrays |= {"run_on_output": output[:, 0], "run_on_target": target}
+    return result, arrays | {f"weights/{name}": array for name, array in vars(net.p).items()}
 
 
 def first_reached(history, level, batch):
@@ -830,76 +681,51 @@ def first_reached(history, level, batch):
     return [n if ever else None for n, ever in zip(first, reached.any(axis=0))]
 
 
-# shared block
-def print_progress(variant, history, metric, solved, steps, sequences_per_step, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), speed, time left."""
+def print_progress(variant, history, metric, solved, steps, wall_clock_s):
+    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
     step = history["step"][-1]
-    words = [f"{variant:8} step {step:{len(str(steps))}} of {steps}"]
-    for name in "train_loss", metric:
-        values = history[name][-1][np.isfinite(history[name][-1])]
-        words.append(f"{name.replace('_', ' ')} " + (f"{np.median(values):.4g}" if values.size else "-"))
-    words.append(f"solved {np.sum(solved)} of {len(solved)}")
-    if step:
-        words.append(f"{sequences_per_step * step / wall_clock_s:,.0f} sequences/s")
-        words.append(f"{(steps - step) * wall_clock_s / step:.0f} s left")
-    print("  ".join(words), flush=True)
+    finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
+    medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
+    left = f"  {(steps - step) * wall_clock_s / step:.0f} s left" if step else ""
+    print(f"{variant:8} step {step:6} of {steps}  {medians}  solved {solved.sum()} of {len(solved)}{left}", flush=True)
 
 
-# ------------------------------------------------------------------------------------------- save and resume
+def run(options, watch=None):
+    """Train all variants of the options; returns {variant: what results.json has} and the arrays of snapshots.npz."""
+    runs, arrays = {}, {}
+    variants = [variant for variant, peephole in VARIANTS.items() if options.peep in (None, peephole)]
+    for variant in variants:
+        cell = cell_of(options, variant)
+        runs[variant], found = train(cell, options, watch, networks=0 if runs else len(variants))
+        arrays |= {f"{variant}/{name}": np.asarray(array) for name, array in found.items()}
+    return runs, arrays
 
 
-# shared block
-@contextlib.contextmanager
-def interruptible():
-    """While entered, the first Ctrl-C (or SIGTERM) only sets .seen of its value: a run can stop between two steps."""
-    interrupt = SimpleNamespace(seen=False)
-
-    def handle(*_):
-        if interrupt.seen:
-            raise KeyboardInterrupt
-        interrupt.seen = True
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupt
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+# ----------------------------------------------------------------------------------------------------- files
 
 
 # shared block
-def plain(value):
-    """The value as JSON has it: arrays as lists, floats with six digits, None for what is not finite."""
+def to_json(value, indent=""):
+    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        inner = indent + " "
+        entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
+        return "{\n" + ",\n".join(entries) + f"\n{indent}}}" if entries else "{}"
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
+        return f"[{', '.join(to_json(item, indent) for item in value)}]"
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
+        value = float(f"{value:.6g}") if math.isfinite(value) else None
+    return json.dumps(value)
 
 
 # shared block
 def write_whole(path, write):
     """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-# shared block
-def write_json(path, value):
-    """Write JSON, indented, with each innermost list on one line."""
-    text = json.dumps(value, indent=1, allow_nan=False)
-    text = re.sub(r"\[\n[^][{}]*\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", text)
-    write_whole(path, lambda file: file.write(text.encode() + b"\n"))
+    temporary = path.with_name(f".{path.name}")
+    with open(temporary, "wb") as file:
+        write(file)
+    os.replace(temporary, path)
 
 
 # shared block
@@ -907,51 +733,40 @@ def environment():
     """Where and with what a run was made; dirty: the script is not as the commit has it."""
 
     def git(*words):
-        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True)
+        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
 
-    cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.findall(r"model name\s*: (.*)", cpuinfo.read_text() if cpuinfo.exists() else "")
-    head = git("rev-parse", "--verify", "--quiet", "HEAD").stdout.strip() if shutil.which("git") else ""
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "cpu": (cpu or [platform.processor()])[0],
-        "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
-        "commit": head or None,
-        "dirty": git("diff", "--quiet", "HEAD", "--", Path(__file__).name).returncode != 0 if head else None,
-    }
+    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    cpu = [line.partition(": ")[2] for line in cpuinfo.splitlines() if line.startswith("model name")]
+    commit = git("rev-parse", "--verify", "--quiet", "HEAD") if shutil.which("git") else ""
+    return {"python": platform.python_version(), "numpy": np.__version__, "platform": platform.platform(),
+            "cpu": (cpu or [platform.processor()])[0], "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
+            "commit": commit or None,
+            "dirty": bool(git("status", "--porcelain", "--", Path(__file__).name)) if commit else None}  # fmt: skip
 
 
 # shared block
-def save_checkpoint(path, tree):
-    """Save nested dicts and lists of JSON values and arrays: an npz of the arrays, and of JSON that names them."""
-    arrays = {}
-
-    def keep(value):
-        if isinstance(value, np.generic):
-            return value.item()
-        arrays[f"array{len(arrays)}"] = value
-        return {"array": f"array{len(arrays) - 1}"}
-
-    text = json.dumps(tree, default=keep)
-    write_whole(path, lambda file: np.savez(file, tree=text, **arrays))
-
-
-# shared block
-def load_checkpoint(path, config):
-    """What save_checkpoint saved. Raises ValueError if it is something else, or was made with another config."""
+def open_output(options, config, parser):
+    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    out = Path(options.out)
     try:
-        with np.load(path) as file:
-            tree = json.loads(file["tree"].item(), object_hook=lambda d: file[d["array"]] if [*d] == ["array"] else d)
-        made_with = tree["config"]
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
-        raise ValueError(f"{path} is damaged, or not a checkpoint of this program") from None
-    for name in {**made_with, **config}:
-        if name != "out" and made_with.get(name) != config.get(name):
-            option, was, wanted = name.replace("_", "-"), made_with.get(name), config.get(name)
-            raise ValueError(f"{path} was made with --{option} {was}, not {wanted}")
-    return tree
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / "writable", lambda file: None)
+        (out / "writable").unlink()
+    except OSError as error:
+        parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
+    held = out / "results.json"
+    if held.exists() and not options.force and f'"config": {to_json(config, " ")}' not in held.read_text():
+        parser.error(f"argument --out: {out} holds a run with other options; --force replaces it")
+
+
+# shared block
+def write_run(out, results, arrays):
+    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
+    for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
+        path.unlink(missing_ok=True)
+    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
+    write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
 
 
 # ------------------------------------------------------------------------------------------------------- CLI
@@ -960,18 +775,14 @@ def load_checkpoint(path, config):
 # shared block
 def parse_seeds(text):
     """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
-    seeds = []
-    for part in text.split(","):
-        found = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
-        if not found or int(found[2] or found[1]) < int(found[1]):
-            raise argparse.ArgumentTypeError(f"'{text}' does not parse: give seeds as 0-29 or 0,3,7")
-        seeds += range(int(found[1]), int(found[2] or found[1]) + 1)
-    if len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"'{text}' names a seed twice")
-    return seeds
+    parts = [part.split("-", 1) for part in text.split(",")]
+    if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
+        seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
+        if len(set(seeds)) == len(seeds):
+            return seeds
+    raise argparse.ArgumentTypeError(f"'{text}' does not parse or names a seed twice: give 0-29 or 0,3,7")
 
 
-# shared block
 def positive(text, kind=int):
     """A whole number of at least 1, or with kind=float a finite number above 0."""
     with contextlib.suppress(ValueError):
@@ -979,12 +790,6 @@ def positive(text, kind=int):
             return kind(text)
     wanted = "whole number of at least 1" if kind is int else "number above 0"
     raise argparse.ArgumentTypeError(f"'{text}' is not a {wanted}")
-
-
-# shared block
-def positive_real(text):
-    """A finite number above 0."""
-    return positive(text, float)
 
 
 def parse_periods(text):
@@ -1003,22 +808,29 @@ def count(text):
 
 
 def words(options):
-    """Options as one types them."""
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+    """A dict of options as one types them."""
+    typed = []
+    for name, value in options.items():
+        if isinstance(value, list):
+            run = name == "seeds" and len(value) > 2 and value == [*range(value[0], value[-1] + 1)]
+            value = f"{value[0]}-{value[-1]}" if run else ",".join(map(str, value))
+        option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+        typed.append(option if isinstance(value, bool) else f"{option} {value}")
+    return " ".join(typed)
 
 
 def build_parser():
     """The command line, as argparse has it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
-    add, switch = parser.add_argument, argparse.BooleanOptionalAction
-    seeds, recipes = "0-29|0,3,7", "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
+    add, switch, real = parser.add_argument, argparse.BooleanOptionalAction, partial(positive, kind=float)
+    recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
     recipes += "".join(f"; default of {task}: {words(recipe)}" for task, recipe in TASK_RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar=seeds, help="networks, side by side")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of the networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--task", choices=["msd", "gts", "pfg"], default="msd", help="measure spike distance, generate timed spikes, "
         "periodic function generation")  # fmt: skip
-    add("--peep", action=switch, help="only cells with peepholes, or only without (default: both)")
+    add("--peep", action=switch, help="only cells with peepholes, or only without (if not given: both)")
     add("--forget-gate", action=switch, default=True, help="cells with a forget gate")
     add("--T", type=positive, default=150, help="steps of a sequence")
     add("--D-min", type=positive, default=30, help="least distance of two spikes, in steps (msd)")
@@ -1033,133 +845,103 @@ def build_parser():
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
     add("--forget-gate-bias", type=float, help="initial bias of the forget gates")
     add("--peephole-std", type=float, default=0.1, help="standard deviation of initial peepholes; 0 is allowed")
-    add("--lr", type=positive_real, help="learning rate of Adam")
+    add("--lr", type=real, help="learning rate of Adam")
     add("--schedule", choices=["cosine", "halving", "constant"], help="the rate over the run")
     add("--halve-every", type=positive, default=1500, help="steps between halvings of the rate (--schedule halving)")
-    add("--clip", type=positive_real, help="largest norm of a gradient")
+    add("--clip", type=real, help="largest norm of a gradient")
     add("--eval-every", "--eval_every", type=positive, default=100, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences (msd)")
     add("--snapshot-every", "--snapshot_every", type=positive, default=100, help="steps between snapshots")
+    add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write; gts, pfg: a folder in it")
-    add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
-    add("--quick", action="store_true", help="a run of seconds: " + words(QUICK))
+    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+    add("--force", action="store_true", help="replace a run with other options in DIR")
+    add("--resume", action="store_true", help="not in this script; it says how to run seeds in resumable parts")
+    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
     add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
-    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: snapshots are always taken")
+    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: states are always recorded")
     parser.set_defaults(**RECIPES["default"])
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked; exits with status 2 where they make no sense."""
+    """The options of a command line, checked, what differs from the headline's, and the parser.
+
+    Exits with status 2 where options make no sense.
+    """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
-    recipe = RECIPES[first.recipe] | (TASK_RECIPES.get(first.task, {}) if first.recipe == "default" else {})
-    out = {} if first.task == "msd" else {"out": f"results/{EXPERIMENT}/{first.task}"}
-    parser.set_defaults(**recipe | out | (QUICK if first.quick else {}))
-    options = parser.parse_args(argv)
-    for name in "eval_every", "snapshot_every":
-        interval = getattr(options, name)
-        if interval > options.steps and interval != parser.get_default(name):
-            steps = f"the {options.steps} steps of the run"
-            parser.error(f"argument --{name.replace('_', '-')}: {interval} is more than {steps}")
-    if not options.out:
-        parser.error("argument --out: a folder is wanted")
-    if options.task == "msd" and options.D_min > options.D_max:
-        parser.error(f"argument --D-min: {options.D_min} is more than --D-max {options.D_max}")
-    if options.task == "msd" and 2 * options.D_max >= options.T:
-        least = f"the least is 2 * D_max + 1 = {2 * options.D_max + 1}"
-        parser.error(f"argument --T: {options.T} steps are too few for two distances of {options.D_max}: {least}")
-    if options.task != "msd" and max(options.periods) >= options.T:
-        parser.error(f"argument --periods: {max(options.periods)} is not less than the {options.T} steps of --T")
-    if not options.peephole_std >= 0 or options.peephole_std == math.inf:
-        parser.error(f"argument --peephole-std: {options.peephole_std} is not a finite number of at least 0")
-    for name in "input_gate_bias", "forget_gate_bias":
-        if not math.isfinite(value := getattr(options, name)):
-            parser.error(f"argument --{name.replace('_', '-')}: {value} is not a finite number")
-    return options, parser
+    of_task = TASK_RECIPES.get(first.task, {}) if first.recipe == "default" else {}
+    parser.set_defaults(**RECIPES[first.recipe] | of_task | (QUICK if first.quick else {}))
+    options, base = parser.parse_args(argv), parser.parse_args([])
+    changed = {name: value for name, value in vars(options).items()
+               if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
+    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+        name = "-".join(word.removeprefix("--") for word in words(changed).split())
+        options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
+    options.record = options.seeds[0] if options.record is None else options.record
+    every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
+    msd, biases = options.task == "msd", ("input_gate_bias", "forget_gate_bias")
+    longest, least = max(options.periods), 2 * options.D_max + 1
+    problems = [
+        *(
+            (name, getattr(options, name) != getattr(base, name), f"more than the {options.steps} steps")
+            for name in every
+        ),
+        ("resume", options.resume, f"not in this script; python3 -m studies run -- {SCRIPT} ... can be resumed"),
+        ("record", options.record not in options.seeds, f"{options.record} is not one of the seeds"),
+        ("out", options.out == "", "a folder is wanted"),
+        ("D_min", msd and options.D_min > options.D_max, f"{options.D_min} is more than --D-max {options.D_max}"),
+        ("T", msd and options.T < least, f"{options.T} steps are too few, the least is 2 * D_max + 1 = {least}"),
+        ("periods", not msd and longest >= options.T, f"{longest} is not less than the {options.T} steps of --T"),
+        ("peephole_std", not 0 <= options.peephole_std < math.inf, "a finite number of at least 0 is wanted"),
+        *((name, not math.isfinite(getattr(options, name)), "a finite number is wanted") for name in biases),
+    ]
+    for name, wrong, reason in problems:
+        if wrong:
+            parser.error(f"argument --{name.replace('_', '-')}: {reason}")
+    return options, changed, parser
 
 
-# shared block
-def open_output(out, resume, config, parser):
-    """Make directory out; returns its checkpoint (resume, and there is one) or {}. Exits with status 2 on failure."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    except OSError as error:
-        parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
-    try:
-        return load_checkpoint(out / "checkpoint.npz", config) if resume and (out / "checkpoint.npz").exists() else {}
-    except ValueError as error:
-        parser.error(f"argument --resume: {error}")
-
-
-def print_summary(runs, seeds, task="msd"):
+def print_summary(runs, seeds):
     """The table that a run ends with."""
-    reaches = {"msd": "off by (steps)", "gts": "exact to step", "pfg": "periods held"}[task]
-    print(f"\n          parameters   solved   solve rate: median [range]      test MSE{reaches:>16}  seconds")
+    print("\n          parameters   solved   solve rate: median [range]      test MSE  sequences to 0.99  seconds")
     for variant, run in runs.items():
-        rate, mse = (np.array([value for value in run["final"][name] if value is not None], dtype=float)
+        rate, mse = (np.array([value for value in run["final"][name] if value is not None])
                      for name in ("solve_rate", "test_mse"))  # fmt: skip
-        name = {"msd": "timing_error", "gts": "exact_until", "pfg": "periods_held"}[task]
-        reach = np.median([value for value in run["measures"][name] if value is not None] or [np.nan])
+        median = np.median([math.inf if n is None else n for n in run["sequences_to_99"]])
         spread = f"{np.median(rate):.3f} [{rate.min():.3f}, {rate.max():.3f}]" if rate.size else "-"
-        error = f"{np.median(mse):.1e}" if mse.size else "-"
-        reach = "-" if np.isnan(reach) else f"{reach:.3f}" if task == "msd" else f"{reach:,.0f}"
+        error, n = f"{np.median(mse):.1e}" if mse.size else "-", f"{median:,.0f}" if median < math.inf else "-"
         solved = f"{(rate >= SOLVED).sum()}/{len(seeds)}"
-        print(f"{variant:9}{run['trainable_parameters']:11}{solved:>9}{spread:>29}{error:>14}{reach:>16}"
+        print(f"{variant:9}{run['trainable_parameters']:11}{solved:>9}{spread:>29}{error:>14}{n:>19}"
               f"{run['wall_clock_s']:9.1f}")  # fmt: skip
-        for seed, step in zip(seeds, run["diverged_at_step"]):
-            if step is not None:
-                print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
+        for seed, step in [(seed, step) for seed, step in zip(seeds, run["diverged_at_step"]) if step is not None]:
+            print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
 
 
-def main(argv=None):
-    """Run the command line argv; returns the exit status: 0, 1 for a failed gradient check, 130 if interrupted."""
+def main(argv=None, watch=None):
+    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
-    options, parser = parse_options(argv)
+    options, changed, parser = parse_options(argv)
     if options.gradcheck:
         return gradient_check()
-    out = Path(options.out)
-    no_settings = "resume", "gradcheck", "record_hidden"
-    config = {name: value for name, value in vars(options).items() if name not in no_settings}
-    command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
-    done = open_output(out, options.resume, config, parser) or {"runs": {}, "arrays": {}, "variant": None}
-    runs, arrays = done["runs"], done["arrays"]
-    inputs = 1 if options.task == "msd" else len(options.periods)
-    with interruptible() as interrupt, np.errstate(all="ignore"):
-        for variant, peephole in {"peephole": True, "vanilla": False}.items():
-            if options.peep not in (None, peephole) or variant in runs:
-                continue
-            cell = Cell(options.hidden, inputs, peephole, options.forget_gate)
-            state = SimpleNamespace(**done["state"]) if done["variant"] == variant else initial_state(cell, options)
-
-            def save(state):
-                tree = {"config": config, "runs": runs, "arrays": arrays, "variant": variant, "state": vars(state)}
-                save_checkpoint(out / "checkpoint.npz", tree)
-
-            trained = train(variant, cell, options, state, save, interrupt)
-            if trained is None:
-                print(f"stopped after step {state.step} of {variant}; to go on: {command} --resume")
-                return 130
-            runs[variant], arrays[variant] = trained
-    results = {"schema": 1, "experiment": EXPERIMENT, "command": command, "config": config,
-               "environment": environment(), "seeds": options.seeds, "runs": plain(runs)}  # fmt: skip
-    flat = {f"{variant}/{name}": np.asarray(array) for variant in arrays for name, array in arrays[variant].items()}
-    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **flat))
-    write_json(out / "results.json", results)
-    (out / "checkpoint.npz").unlink(missing_ok=True)
-    print_summary(results["runs"], options.seeds, options.task)
-    where = "" if options.out == build_parser().get_default("out") else f" --run {shlex.quote(options.out)}"
-    print(f"\nwrote {out / 'results.json'} and {out / 'snapshots.npz'}; to draw them:")
-    print(f"python3 visualize/{EXPERIMENT}.py{where} && python3 make_gifs/{EXPERIMENT}.py{where}")
+    config = {name: value for name, value in vars(options).items() if name not in NO_SETTINGS}
+    open_output(options, config, parser)
+    print(f"{SCRIPT}: recipe {options.recipe}{', ' * bool(changed)}{words(changed)}; writes {options.out}", flush=True)
+    with np.errstate(all="ignore"):
+        runs, arrays = run(options, watch)
+    results = {"schema": 1, "experiment": EXPERIMENT, "command": shlex.join(["python3", SCRIPT, *argv]),
+               "config": config, "environment": environment(), "seeds": options.seeds, "runs": runs}  # fmt: skip
+    write_run(Path(options.out), results, arrays)
+    print_summary(json.loads(to_json(runs)), options.seeds)
+    where = "" if options.out == HEADLINE else f" --run {shlex.quote(options.out)}"
+    print(f"\nwrote {Path(options.out, 'results.json')} and snapshots.npz; to draw them:")
+    print(f"python3 visualize/{SCRIPT}{where} && python3 make_gifs/{SCRIPT}{where}")
     return 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
-    except MemoryError:
-        sys.exit("not enough memory for sizes like these")
+    except (KeyboardInterrupt, MemoryError) as stop:
+        sys.exit(f"stopped: {type(stop).__name__}")

@@ -10,6 +10,7 @@ Reads results.json and snapshots.npz of the run; trains nothing.
 
 import argparse
 import json
+import shlex
 import sys
 import zipfile
 import zlib
@@ -30,13 +31,21 @@ INPUT_COLOUR, TARGET_COLOUR = "#555555", "#009E73"
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -47,6 +56,15 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in Path("runs", headline.name).glob("*/results.json"))
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -136,7 +154,7 @@ def animate(results, arrays, n_frames):
         axis = figure.add_subplot(right[place])
         for variant in variants:
             run = results["runs"][variant]["history"]
-            steps, values = np.array(run["step"]), np.array(run[name], float)[:, 0]
+            steps, values = np.array(run["step"]), np.array(run[name], float)[:, results["recorded"]]
             axis.plot(steps * batch, values, color="#BBBBBB", linewidth=1.2)
             size = {"peephole": 9, "vanilla": 5}[variant]
             (past,) = axis.plot([], [], color=COLOUR[variant])
@@ -161,8 +179,8 @@ def animate(results, arrays, n_frames):
             here = values[before][-1]  # as last measured
             past.set_data(np.append(steps[before], step[k]) * batch, np.append(values[before], here))
             now.set_data([step[k] * batch], [here])
-        title.set_text(f"LSTM with and without peepholes after {step[k] * batch:,} training sequences"
-                       if len(variants) > 1 else f"LSTM, {first}, after {step[k] * batch:,} training sequences")  # fmt: skip
+        which = "LSTM with and without peepholes" if len(variants) > 1 else f"LSTM, {first},"
+        title.set_text(f"{which} after {step[k] * batch:,} training sequences")
 
     moving = [line for line, *_ in outputs] + [artist for past, now, *_ in points for artist in (past, now)]
     return figure, [*moving, title], draw, len(shown)
@@ -184,6 +202,7 @@ def main(argv=None):
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     run = options.run or Path("results") / EXPERIMENT
     results, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))
+    announce(run, Path("results") / EXPERIMENT, f"make_gifs/{EXPERIMENT}.py")
     save_gif(*animate(results, arrays, options.n_frames), options.fps, out)
     return 0
 

@@ -3,13 +3,16 @@
 import json
 import math
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import load, options_of
+from conftest import ROOT, load, options_of
+
+from studies import timing_counting_spikes as study
+from studies.report import measure_run
 
 SCRIPT = "timing_counting_spikes.py"
+SOURCE = (ROOT / SCRIPT).read_text()
 CELLS = ((True, True), (False, True), (True, False), (False, False))  # peepholes, forget gates
 
 
@@ -72,28 +75,27 @@ def test_held_out_sequences_do_not_depend_on_training(lab):
              for seeds, steps, batch, n in (("5", 1000, 8, 512), ("3,5", 700, 32, 65))]  # fmt: skip
     assert len(drawn[0]) == 8 and len(drawn[1]) == 2
     for (x, y), (other_x, other_y) in zip(*drawn):
-        assert (x[:, 0] == other_x[:, 1]).all() and (y[:, 0] == other_y[:, 1]).all()
+        assert (x[:, :, 0] == other_x[:, :, 1]).all() and (y[:, 0] == other_y[:, 1]).all()
 
 
 def test_no_sequence_is_seen_twice(lab, monkeypatch):
     options = options_of(lab, "--T", 400, "--D-max", 199, "--steps", 2 * lab.CHUNK, "--batch", 8, "--eval-n", 64)
     seen = [lab.held_out(options)[0][0]]
 
-    def update(net, state, x, *_):
+    def update(net, adam, x, *_):
         seen.append(x.copy())
-        state.step += 1
+        return np.zeros(1)
 
     monkeypatch.setattr(lab, "update", update)
-    state = lab.initial_state(lab.Cell(), options)
-    lab.train("x", lab.Cell(), options, state, lambda state: None, SimpleNamespace(seen=False))
+    lab.train(lab.Cell(), options)
     assert len(seen) == 2 * lab.CHUNK + 1
     different = {column.tobytes() for x in seen for column in x[:, 0, 0].T}
     assert len(different) > 64 + 2 * lab.CHUNK * 8 - 10, "a few of 29,000 come twice by chance"
 
 
 def test_recorded_sequences_span_all_gaps(lab):
-    x, y = lab.recorded(options_of(lab))
-    second, target = lab.spike_steps(x[:, None], y[:, None])
+    x, y = lab.recorded_sequences(options_of(lab))
+    second, target = study.spike_steps(x[:, :, None], y[:, None])
     assert (target - second)[0].tolist() == [30, 40, 50, 60]
 
 
@@ -103,10 +105,10 @@ def test_recorded_sequences_span_all_gaps(lab):
 def test_parameter_counts_and_start(lab):
     assert [lab.Cell(8, 1, *kind).P for kind in CELLS] == [353, 329, 265, 249]
     assert lab.Cell(8, 3).P == 353 + 2 * 32
-    thetas = {}
+    thetas, start = {}, "--seeds 0-299 --dtype float64 --input-gate-bias -4"
     for peephole, forget_gate in CELLS:
         cell = lab.Cell(8, 3, peephole, forget_gate)
-        theta = lab.init_theta(cell, range(300), np.float64, {"i": -4.0, "f": 3.0}, 0.1)
+        theta = lab.init_theta(cell, options_of(lab, *start.split(), "--forget-gate-bias", 3))
         p = lab.views(theta, cell.shapes)
         gates = "oif" if forget_gate else "oi"
         assert cell.gates == gates and p.W.shape == (300, 8 * len(gates) + 8, 12) and (p.b == 0).all()
@@ -121,11 +123,14 @@ def test_parameter_counts_and_start(lab):
         with_peepholes, without = thetas[True, forget_gate], thetas[False, forget_gate]
         assert (with_peepholes[:, : without.shape[1]] == without).all(), "variants start alike"
     cell = lab.Cell()
-    assert not lab.views(lab.init_theta(cell, [0], np.float64, {}, 0.0), cell.shapes).peep.any()
+    assert not lab.views(lab.init_theta(cell, options_of(lab, "--peephole-std", 0)), cell.shapes).peep.any()
 
 
 def plain_forward(W, V, b, peep, x, forget_gate):
-    """The equations as the paper has them, one unit at a time. W (R, K), peep (G, H) or None, x (T, D): y, c, h, gates."""
+    """The equations as the paper has them, one unit at a time. W (R, K), peep (G, H) or None, x (T, D).
+
+    Returns {name: (T, ...)}: output, c, h and the gates.
+    """
     H = V.shape[1]
     gates = "oif" if forget_gate else "oi"
     c, h = np.zeros(H), np.zeros(H)
@@ -160,10 +165,10 @@ def test_forward_agrees_with_the_equations(lab, peephole, forget_gate):
     y = lab.forward(net, x)
     for s, k in ((0, 0), (1, 3)):
         p = net.p
-        wanted = plain_forward(p.W[s], p.V[s], p.b[s], p.peep[s] if peephole else None, x[:, s, :, k], forget_gate)
+        wanted = plain_forward(p.W[s], p.V[s], p.b[s], p.peep[s] if peephole else None, x[:, :, s, k], forget_gate)
         assert np.allclose(y[:, s, k], wanted["output"], rtol=1e-12, atol=1e-14)
         for name, array in {"c": net.c[1:], "h": net.h, **{gate: net.row[gate] for gate in cell.gates}}.items():
-            assert np.allclose(array[:, s, :, k], wanted[name], rtol=1e-12, atol=1e-14)
+            assert np.allclose(array[:, :, s, k], wanted[name], rtol=1e-12, atol=1e-14)
 
 
 def test_the_loss_is_half_the_squared_error_summed_over_steps(lab):
@@ -173,14 +178,13 @@ def test_the_loss_is_half_the_squared_error_summed_over_steps(lab):
     assert np.allclose(dy, y - target)
 
 
-@pytest.mark.parametrize("block", [1, 7 * 24, 10**9])
-def test_the_gradient_does_not_depend_on_how_steps_are_grouped(lab, monkeypatch, block):
+@pytest.mark.parametrize("span", [1, 7, 20])
+def test_the_gradient_does_not_depend_on_how_steps_are_grouped(lab, span):
     cell, rng = lab.Cell(3), np.random.default_rng(0)
-    theta, x, dy = (rng.standard_normal(shape) for shape in ((2, cell.P), (20, 2, 1, 4), (20, 2, 4)))
+    theta, x, dy = (rng.standard_normal(shape) for shape in ((2, cell.P), (20, 1, 2, 4), (20, 2, 4)))
     grads = []
-    for size in (lab.BLOCK, block):
-        monkeypatch.setattr(lab, "BLOCK", size)
-        net = lab.Network(cell, theta, 20, 4)
+    for steps in None, span:
+        net = lab.Network(cell, theta, 20, 4, span=steps)
         lab.forward(net, x)
         lab.backward(net, dy)
         grads.append(net.grad.tobytes())
@@ -189,9 +193,20 @@ def test_the_gradient_does_not_depend_on_how_steps_are_grouped(lab, monkeypatch,
 
 def test_the_gradient_check_has_every_task_and_variant(lab, capsys):
     assert lab.gradient_check() == 0
-    variants = [line.split(" largest")[0].rstrip() for line in capsys.readouterr().out.splitlines()]
+    lines = capsys.readouterr().out.splitlines()
     kinds = [f"{kind}{gate}" for gate in ("", ", no forget gate") for kind in ("peephole", "vanilla")]
-    assert variants == [f"{kind}, {task}" for task in ("msd", "gts", "pfg") for kind in kinds]
+    variants = [f"{task} {kind}" for task in ("msd", "gts", "pfg") for kind in kinds]
+    found = [line.split(" largest")[0].rstrip() for line in lines]
+    assert found == [f"{variant}, spans of {span}" for variant in variants for span in (9, 4)]
+    assert len({line.index(" largest") for line in lines}) == 1, "columns line up"
+
+
+def test_the_gradient_check_notices_how_spans_meet(capsys):
+    meets = "range((T - 1) // net.span * net.span, -1, -net.span)"
+    assert SOURCE.count(meets) == 1
+    broken = load(SCRIPT, SOURCE.replace(meets, "range(0, T, net.span)"))
+    assert broken.gradient_check() == 1
+    assert all(("spans of 9" in line) == line.endswith("ok") for line in capsys.readouterr().out.splitlines())
 
 
 # -------------------------------------------------------------------------------------------------- measures
@@ -200,7 +215,7 @@ def test_the_gradient_check_has_every_task_and_variant(lab, capsys):
 def test_solved_against_definitions(lab):
     rng = np.random.default_rng(0)
     options = options_of(lab, "--T", 20, "--D-min", 2, "--D-max", 6)
-    x, y = (array[:, None] for array in lab.make_batch(rng, 200, options))
+    x, y = (array[..., None, :] for array in lab.make_batch(rng, 200, options))
     near = np.where(rng.random(y.shape) < 0.95, y, 0) + 0.6 * rng.random(y.shape)
     found = lab.solved(options, x, y, near)[0]
     for k in range(200):
@@ -208,7 +223,7 @@ def test_solved_against_definitions(lab):
         assert found[k] == (t2 + 1 + near[t2 + 1 :, 0, k].argmax() == y[:, 0, k].argmax())
     assert 0 < found.mean() < 1
     options = options_of(lab, "--task", "gts", "--periods", "4,5", "--T", 20)
-    x, y = (array[:, None] for array in lab.make_batch(None, 0, options))
+    x, y = (array[..., None, :] for array in lab.make_batch(None, 0, options))
     for wrong_at, value in ((None, 0), (8, 0.4), (9, 0.6), (0, 0.6)):
         output = 0.9 * y
         if wrong_at is not None:
@@ -218,7 +233,7 @@ def test_solved_against_definitions(lab):
 
 def test_periods_of_a_wave_are_judged_one_by_one(lab):
     options = options_of(lab, "--task", "pfg", "--periods", "4,6", "--T", 20)
-    x, y = (array[:, None] for array in lab.make_batch(None, 0, options))
+    x, y = (array[..., None, :] for array in lab.make_batch(None, 0, options))
     output = y.copy()
     output[4:8, 0, 0] += 0.16
     output[0, 0, 1] += 0.3  # 0.3 / sqrt(6) = 0.12
@@ -226,7 +241,7 @@ def test_periods_of_a_wave_are_judged_one_by_one(lab):
     assert np.allclose(lab.period_errors(output[:, :, 0], y[:, :, 0], 4)[:, 0], [0, 0.16, 0, 0, 0])
 
 
-def test_paths_between_spike_and_target(lab):
+def test_paths_between_spike_and_target():
     rng = np.random.default_rng(0)
     T, S, H, n = 40, 2, 3, 6
     second, target = rng.integers(5, 10, (S, n)), rng.integers(20, 39, (S, n))
@@ -235,13 +250,13 @@ def test_paths_between_spike_and_target(lab):
     c[:, 0, 0] = np.arange(T)[:, None]  # an even ramp
     c[:, 0, 1] = np.minimum(np.arange(T)[:, None], target[0] - 1)  # that stops one step early
     c[target[1], 1, 1, np.arange(n)] = 1000
-    c[:, 1, 2] = -np.maximum(np.arange(T)[:, None], second[1] + lab.SETTLE)  # that begins SETTLE steps late
+    c[:, 1, 2] = -np.maximum(np.arange(T)[:, None], second[1] + study.SETTLE)  # that begins SETTLE steps late
     wanted = np.zeros((5, S))
     for s in range(S):
         for k in range(n):
             for j in range(H):
                 a, b = second[s, k], target[s, k]
-                begin = a + min(lab.SETTLE, b - a - 2)
+                begin = a + min(study.SETTLE, b - a - 2)
                 whole, settled = np.diff(c[a : b + 1, s, j, k]), np.diff(c[begin:b, s, j, k])
                 edge = b - 1 - len(settled) / 4  # where the last quarter begins
                 late = [abs(move) * min(1, max(0, begin + 1 + n - edge)) for n, move in enumerate(settled)]
@@ -253,14 +268,14 @@ def test_paths_between_spike_and_target(lab):
                     sum(late) / np.abs(settled).sum(),
                     abs(-max(sizes)[1] - b) <= 1,
                 ]
-    found = lab.paths(c, second, target)
+    found = study.paths(c, second, target)
     names = "monotone", "monotone_settled", "straight", "late_moves", "on_time"
     assert np.allclose([found[name] for name in names], wanted / (H * n))
     assert found["monotone"][0] == pytest.approx(1 / 3) and found["monotone_settled"][0] >= 2 / 3
     assert found["on_time"][1] >= 1 / 3
-    ramp = lab.paths(np.broadcast_to(np.arange(40.0)[:, None, None, None], c.shape), second, target)
+    ramp = study.paths(np.broadcast_to(np.arange(40.0)[:, None, None, None], c.shape), second, target)
     assert np.allclose(ramp["late_moves"], 0.25) and np.allclose(ramp["straight"], 1)
-    shortest = lab.paths(rng.standard_normal(c.shape), np.full((S, n), 7), np.full((S, n), 8))
+    shortest = study.paths(rng.standard_normal(c.shape), np.full((S, n), 7), np.full((S, n), 8))
     assert (shortest["monotone"] == 1).all() and not shortest["straight"].any(), "no step lies between"
 
 
@@ -268,22 +283,22 @@ class Puppet:
     """What stands for a network whose cells and outputs are given: forward(puppet, x) looks them up."""
 
     def __init__(self, c, output):
-        self.c, self.output = c, output
+        self.c, self.output = c.swapaxes(1, 2), output
 
 
 def test_what_cells_tell_of_time(lab, monkeypatch):
     options = options_of(lab, "--T", 60, "--D-min", 12, "--D-max", 20, "--seeds", 9)
     x, y = lab.draw_population(options, (9,), 64)
-    (second, target), t = lab.spike_steps(x, y), np.arange(60)[:, None, None]
+    (second, target), t = study.spike_steps(x, y), np.arange(60)[:, None, None]
     c = np.zeros((61, 1, 4, 64))
     c[1:, :, 0] = t - target  # a clock
     c[1:, :, 1] = (target - second) * (t >= second)  # a register of the gap
     c[1:, :, 2] = np.where(t == second, -1, 1) * (target - second)  # a mirror
     c[1:, :, 3] = np.random.default_rng(0).standard_normal((60, 1, 64))
-    monkeypatch.setattr(lab, "forward", lambda net, x: net.output)
+    monkeypatch.setattr(study.lab, "forward", lambda net, x: net.output)
 
     def measured(output):
-        found = lab.measure_distances(Puppet(c, output), [(x, y)], options)
+        found = study.measure_distances(Puppet(c, output), [(x, y)], options)
         return {name: value[0] for name, value in found.items()}
 
     def spike(at):
@@ -304,24 +319,24 @@ def test_what_cells_tell_of_time(lab, monkeypatch):
     assert 0.9 < values["gap_error"] / (target - second).std() < 1.3, "no better than a constant, on fresh sequences"
     assert 0.95 < values["left_error"] / 2.87 < 1.1 and values["timers"] == 0
     short = options_of(lab, "--T", 60, "--D-min", 9, "--D-max", 20, "--seeds", 9)
-    found = lab.measure_distances(Puppet(c, spike(target)), [(x, y)], short)
+    found = study.measure_distances(Puppet(c, spike(target)), [(x, y)], short)
     assert "gap_error" in found and not {"left_error", "best_cell_error", "timers"} & found.keys()
 
 
-def test_read_outs_are_measured_on_other_sequences_and_blurred(lab):
+def test_read_outs_are_measured_on_other_sequences_and_blurred():
     rng = np.random.default_rng(0)
     cells, values = rng.standard_normal((40, 1, 15)), rng.standard_normal((40, 1))
-    assert lab.read_out_error(cells, values, np.random.default_rng(1)) > 1.2, "what was fitted does not carry over"
+    assert study.read_out_error(cells, values, np.random.default_rng(1)) > 1.2, "what was fitted does not carry over"
     hidden = np.ones((400, 1, 2)) + rng.standard_normal((400, 1, 1))
     values = rng.standard_normal((400, 1))
     hidden[:, :, 1] += 1e-4 * values  # their difference tells it, in the fourth digit
-    assert lab.read_out_error(hidden, values, np.random.default_rng(1)) > 0.9
+    assert study.read_out_error(hidden, values, np.random.default_rng(1)) > 0.9
     hidden[:, :, 1] += values
-    assert lab.read_out_error(hidden, values, np.random.default_rng(1)) < 0.1
-    assert np.isnan(lab.read_out_error(hidden * np.inf, values, rng))
+    assert study.read_out_error(hidden, values, np.random.default_rng(1)) < 0.1
+    assert np.isnan(study.read_out_error(hidden * np.inf, values, rng))
 
 
-def test_running_on(lab, monkeypatch):
+def test_running_on(lab):
     for words in ("--task gts --periods 4,5 --T 20", "--task pfg --periods 4,5 --T 20 --wave rectangle"):
         options = options_of(lab, *words.split(), "--seeds", "0-3")
         x, y = lab.make_batch(None, 0, options, 200)
@@ -329,11 +344,7 @@ def test_running_on(lab, monkeypatch):
         output[103, 1, 1] = 1 - output[103, 1, 1]
         output[[7, 150], 2, 0] = 1 - output[[7, 150], 2, 0]
         output[199, 3, 0] = 1 - output[199, 3, 0]
-        cell = lab.Cell(2, 2)
-        net = lab.Network(cell, np.zeros((4, cell.P)), 20, 2, backward=False)
-        monkeypatch.setattr(lab, "forward", lambda net, x, output=output: output)
-        measures, arrays = lab.run_on(net, options)
-        assert (arrays["run_on_target"] == y).all() and (arrays["run_on_output"] == y).all()
+        measures = study.measure_run_on(options, output, y)
         if options.task == "gts":
             assert measures["exact_until"].tolist() == [200, 103, 7, 199]
         else:
@@ -345,8 +356,10 @@ def test_running_on(lab, monkeypatch):
 @pytest.mark.parametrize("words", ["--task gts --periods 5,7", "--task pfg --periods 5,7"])
 def test_running_on_begins_with_the_training_length(lab, tmp_path, words):
     _, recorded = run(lab, tmp_path, *words.split())
+    _, wanted = lab.make_batch(None, 0, options_of(lab, *words.split()), 240)
     for variant in "peephole", "vanilla":
         assert np.allclose(recorded[f"{variant}/run_on_output"][:24], recorded[f"{variant}/output"][-1], atol=1e-6)
+        assert (recorded[f"{variant}/run_on_target"] == wanted).all()
 
 
 def test_cut_peepholes_are_put_back(lab):
@@ -355,7 +368,7 @@ def test_cut_peepholes_are_put_back(lab):
     theta = np.random.default_rng(3).standard_normal((1, cell.P))
     before = theta.copy()
     net, blocks = lab.Network(cell, theta, 7, 64, backward=False), lab.held_out(options)
-    measures, _ = lab.measure(net, blocks, options)
+    measures = study.cut_peepholes(net, blocks, options)
     assert (theta == before).all()
     for gate, rows in {"o": 0, "i": 1, "f": 2, "all": slice(None)}.items():
         net.p.peep[:, rows] = 0
@@ -377,17 +390,14 @@ def test_cut_peepholes_are_put_back(lab):
 @pytest.mark.parametrize("peephole", [True, False])
 def test_training_learns(lab, arguments, least, peephole):
     options = options_of(lab, *arguments.split(), "--seeds", "0-3")
-    inputs = 1 if options.task == "msd" else len(options.periods)
-    cell = lab.Cell(options.hidden, inputs, peephole, options.forget_gate)
-    state = lab.initial_state(cell, options)
-    result, _ = lab.train("x", cell, options, state, lambda state: None, SimpleNamespace(seen=False))
+    result, _ = lab.train(lab.cell_of(options, "peephole" if peephole else "vanilla"), options)
     assert np.median(result["final"]["solve_rate"]) >= least, result["final"]["solve_rate"]
 
 
 def run(lab, folder, *arguments):
     """A short run: what results.json and snapshots.npz have."""
     short = "--steps 20 --eval-every 10 --snapshot-every 10 --eval-n 40 --batch 4 --T 24 --D-min 3 --D-max 10"
-    assert lab.main([*short.split(), *map(str, arguments), "--out", str(folder)]) == 0
+    assert lab.main([*short.split(), *map(str, arguments), "--out", str(folder), "--force"]) == 0
     return json.loads((folder / "results.json").read_text()), np.load(folder / "snapshots.npz")
 
 
@@ -397,8 +407,8 @@ def run(lab, folder, *arguments):
 def test_recorded_weights_rebuild_the_network(lab, tmp_path, arguments):
     results, recorded = run(lab, tmp_path, *arguments.split(), "--seeds", 3)
     for variant in results["runs"]:
-        W, V, b = (recorded[f"{variant}/weights/{name}"].astype(float) for name in "WVb")
-        peep = recorded[f"{variant}/weights/peep"].astype(float) if variant == "peephole" else None
+        W, V, b = (recorded[f"{variant}/weights/{name}"][0].astype(float) for name in "WVb")
+        peep = recorded[f"{variant}/weights/peep"][0].astype(float) if variant == "peephole" else None
         x, y = recorded[f"{variant}/x"], recorded[f"{variant}/y"]
         for k in range(y.shape[1]):
             wanted = plain_forward(W, V, b, peep, x[:, :, k], "--no-forget-gate" not in arguments)
@@ -408,12 +418,12 @@ def test_recorded_weights_rebuild_the_network(lab, tmp_path, arguments):
 
 
 def test_snapshots_are_as_the_docstring_says(lab, tmp_path):
-    results, recorded = run(lab, tmp_path)
-    T, H, n = 24, 8, 4
-    shapes = {"step": (3,), "x": (T, 1, n), "y": (T, n), "output": (3, T, n), "weights/W": (32, 10), "weights/V": (1, 8),
-              "weights/b": (1, 1)} | {name: (3, T, H, n) for name in "choif"}  # fmt: skip
+    results, recorded = run(lab, tmp_path, "--seeds", "2,5")
+    T, H, n, S = 24, 8, 4, 2
+    shapes = {"step": (3,), "x": (T, 1, n), "y": (T, n), "output": (3, T, n), "weights/W": (S, 32, 10),
+              "weights/V": (S, 1, 8), "weights/b": (S, 1, 1)} | {name: (3, T, H, n) for name in "choif"}  # fmt: skip
     wanted = {f"{variant}/{name}": shape for variant in results["runs"] for name, shape in shapes.items()}
-    wanted["peephole/weights/peep"] = (3, 8)
+    wanted["peephole/weights/peep"] = (S, 3, 8)
     assert {name: recorded[name].shape for name in recorded} == wanted
     names = {name.split("/", 1)[1] for name in wanted}
     table = re.search(r"\n    step \(N,\).*?\n\n", lab.__doc__, flags=re.DOTALL)[0]
@@ -430,11 +440,18 @@ def test_variants_and_their_options(lab, tmp_path):
     assert results["runs"]["vanilla"]["trainable_parameters"] == 249 and not results["config"]["forget_gate"]
 
 
-def test_measures_of_the_untrained_network_are_those_before_the_first_step(lab, tmp_path):
-    trained, _ = run(lab, tmp_path / "a", "--seeds", "0,1")
-    barely, _ = run(lab, tmp_path / "b", "--seeds", "0,1", "--steps", 20, "--lr", 1e-30)
-    for variant, found in trained["runs"].items():
-        assert found["untrained"] == barely["runs"][variant]["measures"] != found["measures"]
+@pytest.mark.parametrize("task", ["--task msd", "--task gts", "--task pfg --periods 5,7 --no-forget-gate"])
+def test_measures_of_the_untrained_network_are_those_before_the_first_step(lab, tmp_path, task):
+    measured = []
+    for arguments in ("--steps", 20), ("--steps", 20, "--lr", 1e-30):
+        run(lab, tmp_path, *task.split(), "--seeds", "0,1", *arguments)
+        measure_run(study, tmp_path)
+        measured.append(json.loads((tmp_path / "measures.json").read_text())["runs"])
+    trained, barely = measured
+    for variant, found in trained.items():
+        assert found["untrained"] == barely[variant]["untrained"] == barely[variant]["measures"]
+        assert list(found["untrained"]) == list(found["measures"])
+        assert found["untrained"] != found["measures"] or "gts" in task, "which stays silent in so few steps"
 
 
 def test_history_and_first_reached(lab, tmp_path):
@@ -443,14 +460,15 @@ def test_history_and_first_reached(lab, tmp_path):
     options = options_of(lab, "--T", 24, "--D-min", 3, "--D-max", 10, "--eval-n", 40, "--batch", 4, "--steps", 1,
                          "--eval-every", 1, "--lr", 1e-30)  # fmt: skip
     x, y = lab.draw_population(options, (lab.TRAIN, 0), 64)
-    state = lab.initial_state(lab.Cell(), options)
-    net = lab.Network(lab.Cell(), state.theta, 24, 4)
+    theta = lab.init_theta(lab.Cell(), options)
+    net = lab.Network(lab.Cell(), theta, 24, 4)
     wanted = np.square(lab.forward(net, x[..., :4]) - y[..., :4]).mean()
-    result, _ = lab.train("x", lab.Cell(), options, state, lambda state: None, SimpleNamespace(seen=False))
+    result, _ = lab.train(lab.Cell(), options)
     assert result["history"]["train_loss"][-1][0] == pytest.approx(wanted, rel=1e-5)
-    (blocks,) = lab.held_out(options)
-    output = lab.forward(lab.Network(lab.Cell(), state.theta, 24, 64), blocks[0])[..., :40]
-    error = np.square(output - blocks[1][..., :40]).mean()
+    assert result["history"]["batch_loss"] == pytest.approx([wanted], rel=1e-5)
+    (held_out,) = lab.held_out(options)
+    output = lab.forward(lab.Network(lab.Cell(), theta, 24, 64), held_out[0])[..., :40]
+    error = np.square(output - held_out[1][..., :40]).mean()
     assert result["final"]["test_mse"][0] == pytest.approx(error, rel=1e-5), "of the first eval_n sequences"
 
 
@@ -459,9 +477,9 @@ def test_the_gradient_is_averaged_over_the_batch(lab):
     x, y = lab.draw_population(options, (lab.TRAIN, 0), 4)
     grads = []
     for copies in (1, 3):
-        state = lab.initial_state(lab.Cell(), options)
-        net = lab.Network(lab.Cell(), state.theta, 24, 4 * copies)
-        lab.update(net, state, np.tile(x, copies), np.tile(y, copies), options, np.ones(1, bool))
+        adam = lab.Adam(lab.init_theta(lab.Cell(), options))
+        net = lab.Network(lab.Cell(), adam.theta, 24, 4 * copies)
+        lab.update(net, adam, np.tile(x, copies), np.tile(y, copies), options, np.ones(1, bool))
         grads.append(net.grad.copy())
     assert np.allclose(*grads, rtol=1e-3, atol=1e-6)
 
@@ -474,8 +492,8 @@ def test_generators_do_not_heed_the_number_of_held_out_sequences(lab, tmp_path):
 
 def test_each_task_has_a_folder_of_its_own(lab):
     outs = [options_of(lab, *words.split()).out for words in ("", "--task gts", "--task pfg", "--task gts --quick")]
-    base = "results/timing_counting_spikes"
-    assert outs == [base, f"{base}/gts", f"{base}/pfg", "results/quick/timing_counting_spikes"]
+    base = "runs/timing_counting_spikes"
+    assert outs == ["results/timing_counting_spikes", f"{base}/task-gts", f"{base}/task-pfg", f"{base}/task-gts-quick"]
 
 
 def test_rates(lab):
@@ -499,8 +517,7 @@ def test_a_draw_of_training_data_changes_nothing_else(lab, tmp_path):
     thetas = []
     for draw in (0, 0, 1):
         options = options_of(lab, "--draw", draw, "--T", 24, "--D-min", 3, "--D-max", 10, "--eval-n", 40)
-        state = lab.initial_state(lab.Cell(), options)
-        thetas.append((state.theta.tobytes(), lab.held_out(options)[0][0].tobytes(),
+        thetas.append((lab.init_theta(lab.Cell(), options).tobytes(), lab.held_out(options)[0][0].tobytes(),
                        lab.draw_population(options, lab.training_key(options, 0), 8)[0].tobytes()))  # fmt: skip
     assert thetas[0] == thetas[1] and thetas[0][:2] == thetas[2][:2] and thetas[0][2] != thetas[2][2]
 
@@ -518,3 +535,34 @@ def test_renderers_draw_every_kind_of_run(lab, tmp_path, arguments, capsys):
     assert {path.stem for path in (tmp_path / "run" / "viz").glob("*.png")} == pictures
     assert load("make_gifs/timing_counting_spikes.py").main(["--run", str(tmp_path / "run"), "--n-frames", "2"]) == 0
     assert (tmp_path / "run" / "viz" / "timing_counting_spikes.gif").read_bytes().startswith(b"GIF89a")
+
+
+def test_pictures_of_a_run_with_other_variants_do_not_stay(lab, tmp_path):
+    renderer = load("visualize/timing_counting_spikes.py")
+    run(lab, tmp_path / "run")
+    assert renderer.main(["--run", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "viz" / "peephole_weights.png").exists()
+    run(lab, tmp_path / "run", "--no-peep")
+    assert sorted(path.name for path in (tmp_path / "run").rglob("*.*")) == ["results.json", "snapshots.npz"]
+
+
+@pytest.mark.parametrize("arguments", ["--seeds 4,3 --record 3", "--seeds 4,3 --record 3 --task gts --periods 5,7"])
+def test_titles_tell_what_was_measured_on_the_recorded_seed(lab, tmp_path, arguments):
+    renderer, folder = load("visualize/timing_counting_spikes.py"), tmp_path / "run"
+    run(lab, folder, *arguments.split())
+    before = renderer.load_run(folder, renderer.EXPERIMENT, "")
+    measure_run(study, folder)
+    results, arrays = renderer.load_run(folder, renderer.EXPERIMENT, "")
+    if "--task" in arguments:
+        value = results["runs"]["vanilla"]["measures"]["exact_until"][1]
+        assert f"vanilla right for {value:,.0f} steps" in renderer.target_and_output(results, arrays).get_suptitle()
+        assert "vanilla solve rate " in renderer.target_and_output(*before).get_suptitle()
+    else:
+        value = results["runs"]["peephole"]["measures"]["late_moves"][1]
+        assert f"seed 3: {100 * value:.0f} % of the way" in renderer.clock(results, arrays).get_suptitle()
+        assert "seed 3: cell states" in renderer.clock(*before).get_suptitle()
+        cut = results["runs"]["peephole"]["measures"]["solve_rate_without_all"][1]
+        assert f"without any {cut:.2f}" in renderer.peephole_weights(results, arrays).get_suptitle()
+        assert "without" not in renderer.peephole_weights(*before).get_suptitle()
+        heights = [bar.get_height() for bar in renderer.peephole_weights(results, arrays).axes[2].patches]
+        assert np.allclose(heights, arrays["peephole/weights/peep"][1, 2])

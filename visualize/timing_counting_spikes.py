@@ -10,6 +10,7 @@ Reads results.json and snapshots.npz of the run and results.json of the studies;
 
 import argparse
 import json
+import shlex
 import sys
 import zipfile
 import zlib
@@ -32,13 +33,21 @@ GATE = {"o": "output gate", "i": "input gate", "f": "forget gate"}
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -49,6 +58,15 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in Path("runs", headline.name).glob("*/results.json"))
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -74,14 +92,25 @@ def batch_of(results):
     return config["batch"] if config["task"] == "msd" else len(config["periods"])
 
 
-def final(run, name):
-    """A final value of the first seed as text."""
-    value = run["final"][name][0]
+def final(results, variant, name):
+    """A final value of the recorded seed as text."""
+    value = results["runs"][variant]["final"][name][results["recorded"]]
     return "diverged" if value is None else f"{value:.3f}" if name == "solve_rate" else f"{value:.1e}"
 
 
+def measured(results, variant, *names):
+    """What measures.json says of the recorded seed, None where it diverged; {} if the run has not been measured."""
+    measures = results["runs"][variant].get("measures", {})
+    return {name: measures[name][results["recorded"]] for name in names if name in measures}
+
+
+def seed(results):
+    """The recorded seed as text."""
+    return f"seed {results['seeds'][results['recorded']]}"
+
+
 def training_curves(results, _):
-    """Held-out error and solve rate of the first seed, every variant."""
+    """Held-out error and solve rate of the recorded seed, every variant."""
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), sharex=True)
     task = results["config"]["task"]
     solve = {"msd": "share of spikes at exactly the right step", "gts": "share of spike trains without a mistake",
@@ -89,7 +118,8 @@ def training_curves(results, _):
     for variant, run in results["runs"].items():
         seen = np.array(run["history"]["step"]) * batch_of(results)
         for axis, name in zip(axes, ("test_mse", "solve_rate")):
-            axis.plot(seen, history(run, name)[:, 0], STYLE[variant], color=COLOUR[variant], label=variant)
+            values = history(run, name)[:, results["recorded"]]
+            axis.plot(seen, values, STYLE[variant], color=COLOUR[variant], label=variant)
     axes[0].set(yscale="log", xlabel="training sequences")
     axes[1].set(ylim=(-0.02, 1.02), xlabel="training sequences")
     axes[0].set_title("mean squared error" + (", held-out" if task == "msd" else ""))
@@ -98,9 +128,9 @@ def training_curves(results, _):
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.xaxis.set_major_locator(plt.MaxNLocator(5))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    ends = "; ".join(f"{variant} {final(run, 'solve_rate')}, error {final(run, 'test_mse')}"
-                     for variant, run in results["runs"].items())  # fmt: skip
-    figure.suptitle(f"Solve rate of seed {results['seeds'][0]} at the end: {ends}")
+    ends = "; ".join(f"{variant} {final(results, variant, 'solve_rate')}, error {final(results, variant, 'test_mse')}"
+                     for variant in results["runs"])  # fmt: skip
+    figure.suptitle(f"Solve rate of {seed(results)} at the end: {ends}")
     return figure
 
 
@@ -190,18 +220,18 @@ def clock(results, arrays):
     handles, labels = axes[0, 0].get_legend_handles_labels()
     due = plt.Line2D([], [], color="#777777", marker="o", linestyle="", markersize=5)
     figure.legend([*handles, due], [*labels, "when the third spike is due"], loc="outside lower center", ncols=5)
-    late = results["runs"][variant]["measures"]["late_moves"][0]
-    said = (
-        "diverged" if late is None else f"{100 * late:.0f} % of the way to the third spike falls into the last quarter"
-    )
+    said, late = "cell states from the first spike to the third", measured(results, variant, "late_moves")
+    if late:
+        share, way = late["late_moves"], "of the way to the third spike falls into the last quarter"
+        said = "diverged" if share is None else f"{100 * share:.0f} % {way}"
     which = f", cells 0 to {H - 1} of {cells}" if cells > H else ""
-    figure.suptitle(f"{variant}, seed {results['seeds'][0]}{which}: {said}")
+    figure.suptitle(f"{variant}, {seed(results)}{which}: {said}")
     return figure
 
 
 def peephole_weights(results, arrays):
     """The peepholes of every gate, one bar a cell."""
-    peep = arrays["peephole/weights/peep"]
+    peep = arrays["peephole/weights/peep"][results["recorded"]]
     figure, axes = plt.subplots(1, len(peep), figsize=(4.2 * len(peep), 3.8), sharey=True)
     for axis, weights, gate in zip(axes, peep, GATE):
         axis.bar(range(len(weights)), weights, color=COLOUR["peephole"])
@@ -210,22 +240,22 @@ def peephole_weights(results, arrays):
         axis.set_title(f"{GATE[gate]}, from $c_{'t' if gate == 'o' else '{t-1}'}$")
         axis.grid(False, axis="x")
     axes[0].set_ylabel("peephole weight")
-    measures, rate = results["runs"]["peephole"]["measures"], final(results["runs"]["peephole"], "solve_rate")
-    left = {name: measures[f"solve_rate_without_{name}"][0] for name in (*list(GATE)[: len(peep)], "all")}
-    words = ", ".join(f"without {name}'s {value:.2f}" for name, value in left.items() if value is not None)
-    said = f"solve rate {rate}" + f"; {words}".replace("all's", "any") if words else "diverged"
-    figure.suptitle(f"Seed {results['seeds'][0]}: {said}")
+    rate, names = final(results, "peephole", "solve_rate"), (*list(GATE)[: len(peep)], "all")
+    left = measured(results, "peephole", *(f"solve_rate_without_{name}" for name in names))
+    words = ", ".join(f"without {name}'s {value:.2f}" for name, value in zip(names, left.values()) if value is not None)
+    said = (f"solve rate {rate}" if rate != "diverged" else rate) + f"; {words}".replace("all's", "any") * bool(words)
+    figure.suptitle(f"{seed(results).capitalize()}: {said}")
     return figure
 
 
 def weights(results, arrays):
     """The weights of every variant, by gate and source."""
     variants = list(results["runs"])
-    widths = [arrays[f"{variant}/weights/W"].shape[1] for variant in variants]
+    recorded = {variant: arrays[f"{variant}/weights/W"][results["recorded"]] for variant in variants}
     figure, axes = plt.subplots(1, len(variants), figsize=(1.5 + 4.5 * len(variants), 7.5), squeeze=False)
-    limit = max(np.abs(arrays[f"{variant}/weights/W"]).max() for variant in variants)
-    for axis, variant, width in zip(axes[0], variants, widths):
-        W, H = arrays[f"{variant}/weights/W"], arrays[f"{variant}/weights/V"].shape[1]
+    limit = max(np.abs(W).max() for W in recorded.values())
+    for axis, (variant, W) in zip(axes[0], recorded.items()):
+        width, H = W.shape[1], arrays[f"{variant}/weights/V"].shape[2]
         image = axis.imshow(W, cmap="RdBu", norm=matplotlib.colors.SymLogNorm(1, vmin=-limit, vmax=limit))
         names = [*(f"{GATE[gate]}s" for gate in "oif"[: len(W) // H - 1]), "candidates"]
         axis.set_yticks(np.arange(len(names)) * H + (H - 1) / 2, names, rotation=90, va="center")
@@ -237,7 +267,7 @@ def weights(results, arrays):
         axis.set_title(variant)
     ticks = [value for value in (-10, -3, -1, 0, 1, 3, 10) if abs(value) <= limit]
     figure.colorbar(image, ax=axes[0], label="weight (logarithmic beyond ±1)", ticks=ticks, format="{x:.0f}")
-    figure.suptitle(f"Weights after training, seed {results['seeds'][0]}")
+    figure.suptitle(f"Weights after training, {seed(results)}")
     return figure
 
 
@@ -270,23 +300,24 @@ def target_and_output(results, arrays):
         handles |= dict(zip(labels, found))
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
 
-    def reach(run):
-        value = run["measures"]["exact_until"][0]
+    def reach(variant):
         whole = len(output) if task == "gts" else min(len(output) // period * period for period in periods)
-        if value is None:
-            return "diverged"
-        return f"right for all {len(output):,} steps" if value >= whole else f"right for {value:,.0f} steps"
+        rate, found = final(results, variant, "solve_rate"), measured(results, variant, "exact_until")
+        if rate == "diverged" or not found:
+            return f"{variant} diverged" if rate == "diverged" else f"{variant} solve rate {rate}"
+        value = found["exact_until"]
+        return f"{variant} right for " + (f"all {len(output):,} steps" if value >= whole else f"{value:,.0f} steps")
 
     what = "Spikes" if task == "gts" else f"A {config['wave']} wave"
-    kept = "; ".join(f"{variant} {reach(run)}" for variant, run in results["runs"].items())
+    kept = "; ".join(map(reach, variants))
     figure.suptitle(f"{what} of period {', '.join(map(str, periods))} from one start pulse: {kept}")
     return figure
 
 
-def study(name, target):
-    """results.json of one point of a study."""
-    folder = Path("results") / EXPERIMENT / name
-    return load_run(folder, EXPERIMENT, f"make {EXPERIMENT}-{target}", arrays=False)[0]
+def study(name):
+    """results.json of a point of the studies."""
+    command = f"python3 -m studies run {EXPERIMENT}/{name}"
+    return load_run(Path("results") / EXPERIMENT / name, EXPERIMENT, command, arrays=False)[0]
 
 
 def rates(run):
@@ -302,7 +333,7 @@ def thirty_seeds():
     figure, axes = plt.subplots(2, 2, figsize=(12, 7.2), sharex="col", sharey=True)
     said = []
     for column, recipe in zip(axes.T, RECIPE):
-        results = study(f"thirty_seeds/{recipe}", "seeds")
+        results = study(f"thirty_seeds/{recipe}")
         for axis, (variant, run) in zip(column, results["runs"].items()):
             seen = np.array(run["history"]["step"]) * batch_of(results)
             axis.plot(seen, history(run, "solve_rate"), color=COLOUR[variant], linewidth=0.8, alpha=0.6)
@@ -331,7 +362,7 @@ def length():
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), sharex=True)
     ends = {}
     for T in LENGTHS:
-        results = study("thirty_seeds/default" if T == 150 else f"length/{T}", "seeds" if T == 150 else "length")
+        results = study("thirty_seeds/default" if T == 150 else f"length/{T}")
         for variant, run in results["runs"].items():
             side = {"peephole": 0.95, "vanilla": 1.05}[variant]
             values = rates(run)
@@ -373,6 +404,9 @@ def main(argv=None):
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
     results, arrays = load_run(options.run or run, EXPERIMENT, command)
+    announce(options.run or run, run, f"visualize/{EXPERIMENT}.py")
+    if not all("measures" in found for found in results["runs"].values()):
+        print(f"python3 -m studies measure {options.run or run} adds what titles say of the networks")
     spikes = sample_predictions, cell_state, clock
     task_pictures = spikes if results["config"]["task"] == "msd" else (target_and_output,)
     with_peepholes = (peephole_weights,) if "peephole" in results["runs"] else ()
@@ -380,7 +414,7 @@ def main(argv=None):
         save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
     if not options.run:
         for task, words in (("gts", "--task gts --period 20"), ("pfg", "--task pfg --period 25 --wave triangle")):
-            made = load_run(run / task, EXPERIMENT, f"python3 {EXPERIMENT}.py {words}")
+            made = load_run(run / task, EXPERIMENT, f"python3 {EXPERIMENT}.py {words} --out {run / task} --force")
             save_picture(target_and_output(*made), out / f"{task}.png")
         for draw in STUDIES:
             save_picture(draw(), out / f"{draw.__name__}.png")
