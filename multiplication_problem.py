@@ -265,22 +265,22 @@ def product(W):
 def forward(net, pairs):
     """Run the networks over pairs (T, 2, S, B) from a zero state; returns their answers after the last step, (S, B)."""
     T = len(pairs)
-    np.copyto(net.x[:T], pairs)
-    np.multiply(net.p.W, net.scale, out=net.W_scaled)
+    np.copyto(net.x[:T], pairs)  # x_t
+    np.multiply(net.p.W, net.scale, out=net.W_scaled)  # W / 2 in the rows of gates
     W_times, half, ig, forget_gate = product(net.W_scaled), net.half, net.ig.ravel(), net.cell.forget_gate
     add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
     for v, z, a, h, gates, i, f, o, g, c_before, c in net.forward_steps[:T]:
         W_times(v, z)  # z_t = W v_t; z_t / 2 in the rows of gates
         tanh(a, a)  # g_t = tanh(z_t); tanh(z_t / 2) in the rows of gates
-        multiply(gates, half, gates)
+        multiply(gates, half, gates)  # tanh(z_t / 2) / 2
         add(gates, half, gates)  # o_t, i_t, f_t = sigma(z_t) = 1/2 + tanh(z_t / 2) / 2
         multiply(i, g, ig)  # i_t g_t
         if forget_gate:
-            multiply(f, c_before, c)
+            multiply(f, c_before, c)  # f_t c_{t-1}
             add(c, ig, c)  # c_t = f_t c_{t-1} + i_t g_t
         else:
             add(c_before, ig, c)  # c_t = c_{t-1} + i_t g_t
-        tanh(c, h)
+        tanh(c, h)  # tanh(c_t)
         multiply(o, h, h)  # h_t = o_t tanh(c_t)
     return answer(net, last_h(net, T))
 
@@ -315,18 +315,18 @@ def backward(net, T, dz_out):
     np.matmul(dz_out[:, None], last_h(net, T).transpose(0, 2, 1), out=d.V)  # dV = dz_out h_T^T
     dz_out[:, None].sum(axis=2, keepdims=True, out=d.b)  # db = sum of dz_out over the batch
     np.matmul(p.V.transpose(0, 2, 1), dz_out[:, None], out=net.dh.swapaxes(0, 1))  # dh_T = V^T dz_out
-    np.copyto(net.W_hT, p.W[:, :, : net.cell.hidden].transpose(0, 2, 1))
+    np.copyto(net.W_hT, p.W[:, :, : net.cell.hidden].transpose(0, 2, 1))  # W_h^T
     W_hT_times, dh_out, forget_gate = product(net.W_hT), seeds_first(net.dh), net.cell.forget_gate
     add, copyto, multiply = np.add, np.copyto, np.multiply
-    dc.fill(0)
+    dc.fill(0)  # no step comes after the last
     dc_from_h, dc_copies = np.empty_like(dc), net.dc_copies
     for first in range((T - 1) // net.span * net.span, -1, -net.span):
         steps = slice(first, min(first + net.span, T))
         local_derivatives(net, steps)
         for dz, a, dh_dc, f in net.backward_steps[steps][::-1]:
-            multiply(dh_dc, dh, dc_from_h)
+            multiply(dh_dc, dh, dc_from_h)  # dh_t dh_t/dc_t
             add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
-            copyto(dc_copies, dc)
+            copyto(dc_copies, dc)  # dc_t beside each of the rows that it acts on
             multiply(a, error, a)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz
             if forget_gate:
                 multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
@@ -345,7 +345,7 @@ def local_derivatives(net, steps):
     i, o, g = (net.row[name][steps] for name in "iog")
     gates, c, c_before, h = net.gates[steps], net.c[1:][steps], net.c[:-1][steps], net.h[steps]
     part, dh_dc = net.part[: len(c)], net.dh_dc[: len(c)]
-    np.tanh(c, out=part)
+    np.tanh(c, out=part)  # tanh(c)
     np.multiply(h, part, out=part)  # h tanh(c) = o tanh(c)^2
     np.subtract(o, part, out=dh_dc)  # dh/dc = o (1 - tanh(c)^2)
     np.multiply(i, g, out=part)  # i g

@@ -273,8 +273,8 @@ def forward(net, symbols):
     """Run the networks over symbols (T, S, B) from a zero state; returns the logits after the last step, (S, O, B)."""
     T, p = len(symbols), net.p
     np.copyto(net.x[:T], (symbols == np.arange(D, dtype=np.uint8).reshape(D, 1, 1, 1)).swapaxes(0, 1))  # one-hot x_t
-    np.matmul(net.tie, p.W, out=net.W_full)
-    np.multiply(net.W_full, net.scale, out=net.W_scaled)
+    np.matmul(net.tie, p.W, out=net.W_full)  # W, a row for each gate of each cell
+    np.multiply(net.W_full, net.scale, out=net.W_scaled)  # W / 2 in the rows of gates
     W_times, half = product(net.W_scaled), net.half
     add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
     if net.cell.kind == "rnn":
@@ -286,15 +286,15 @@ def forward(net, symbols):
         for v, z, a, h, gates, i, f, o, g, c_before, c in net.forward_steps[:T]:
             W_times(v, z)  # z_t = W v_t; z_t / 2 in the rows of gates
             tanh(a, a)  # g_t = tanh(z_t); tanh(z_t / 2) in the rows of gates
-            multiply(gates, half, gates)
+            multiply(gates, half, gates)  # tanh(z_t / 2) / 2
             add(gates, half, gates)  # i_t, f_t, o_t = sigma(z_t) = 1/2 + tanh(z_t / 2) / 2
             multiply(i, g, ig)  # i_t g_t
             if forget_gate:
-                multiply(f, c_before, c)
+                multiply(f, c_before, c)  # f_t c_{t-1}
                 add(c, ig, c)  # c_t = f_t c_{t-1} + i_t g_t
             else:
                 add(c_before, ig, c)  # c_t = c_{t-1} + i_t g_t
-            tanh(c, h)
+            tanh(c, h)  # tanh(c_t)
             multiply(o, h, h)  # h_t = o_t tanh(c_t)
     return p.V @ last_h(net, T) + p.b  # V h_T + b
 
@@ -330,23 +330,23 @@ def backward(net, T, d_logits):
     np.matmul(d_logits, last_h(net, T).transpose(0, 2, 1), out=d.V)  # dV = d_logits h_T^T
     d_logits.sum(axis=2, keepdims=True, out=d.b)  # db = sum of d_logits over the batch
     np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh.swapaxes(0, 1))  # dh_T = V^T d_logits
-    np.copyto(net.W_hT, net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1))
+    np.copyto(net.W_hT, net.W_full[:, :, : net.cell.hidden].transpose(0, 2, 1))  # W_h^T
     W_hT_times, dh_out = product(net.W_hT), seeds_first(net.dh)
     add, copyto, multiply, error = np.add, np.copyto, np.multiply, net.error.ravel()
     lstm, forget_gate = net.cell.kind == "lstm", net.cell.forget_gate
     if lstm:
         dc, *dc_copies = (row.ravel() for name, row in net.error_row.items() if name != "o")
-        dc.fill(0)
+        dc.fill(0)  # no step comes after the last
         dc_from_h = np.empty_like(dc)
     for first in range((T - 1) // net.span * net.span, -1, -net.span):
         steps = slice(first, min(first + net.span, T))
         local_derivatives(net, steps)
         for dz, a, dh_dc, f in net.backward_steps[steps][::-1]:
             if lstm:
-                multiply(dh_dc, dh, dc_from_h)
+                multiply(dh_dc, dh, dc_from_h)  # dh_t dh_t/dc_t
                 add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
                 for dc_copy in dc_copies:
-                    copyto(dc_copy, dc)
+                    copyto(dc_copy, dc)  # dc_t beside each of the rows that it acts on
             multiply(a, error, a)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz; of an RNN dz = dh_t dh_t/dz
             if forget_gate:
                 multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
@@ -364,13 +364,13 @@ def local_derivatives(net, steps):
     """
     if net.cell.kind == "rnn":
         h, a = net.h[steps], net.a[steps]
-        np.multiply(h, h, out=a)
+        np.multiply(h, h, out=a)  # h^2
         np.subtract(1, a, out=a)  # dh/dz = 1 - h^2
         return
     i, o, g = (net.row[name][steps] for name in "iog")
     gates, c, c_before, h = net.gates[steps], net.c[1:][steps], net.c[:-1][steps], net.h[steps]
     part, dh_dc = net.part[: len(c)], net.dh_dc[: len(c)]
-    np.tanh(c, out=part)
+    np.tanh(c, out=part)  # tanh(c)
     np.multiply(h, part, out=part)  # h tanh(c) = o tanh(c)^2
     np.subtract(o, part, out=dh_dc)  # dh/dc = o (1 - tanh(c)^2)
     np.multiply(i, g, out=part)  # i g

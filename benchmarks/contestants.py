@@ -136,7 +136,7 @@ class Contestant:
         pass
 
     def batch(self, k):
-        """Batch k: inputs (T, S, [D,] B) and targets ([T,] S, B), views of what was drawn for a whole chunk."""
+        """Batch k: inputs (T, [D,] S, B) and targets ([T,] S, B), views of what was drawn for a whole chunk."""
         chunk, k = divmod(k, self.module.CHUNK)
         if chunk != self.chunk:
             self.chunk, self.drawn = chunk, self.case.draw(self.options, chunk)
@@ -208,8 +208,13 @@ def split(theta, shapes):
     return named
 
 
+def by_seed(x):
+    """Inputs (T, S, [D,] B), as the peers take them, from what the scripts draw, (T, [D,] S, B)."""
+    return x.swapaxes(1, 2) if x.ndim == 4 else x
+
+
 def to_features(case, x):
-    """Inputs (T, ..., D, B) from what the scripts draw: symbols (T, ..., B) become one-hot."""
+    """Inputs (T, ..., D, B) from those of by_seed: symbols (T, ..., B) become one-hot."""
     if case.script == "temporal_order_3bit":
         return x[..., None, :] == np.arange(case.D)[:, None]
     return x[..., None, :] if case.script == "information_latching" else x
@@ -252,7 +257,7 @@ class TorchByHand(Contestant):
         self.adam = torch.optim.Adam([self.parameters], betas=(0.9, self.beta2), eps=1e-8, fused=True)
 
     def loss(self, x, y):
-        torch, case, cell = self.torch, self.case, self.cell
+        torch, case, cell, x = self.torch, self.case, self.cell, by_seed(x)
         if self.S == 1:
             x, y = x[:, 0], y.squeeze(seed_axis(y))
         x, y = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.ascontiguousarray(y))
@@ -343,7 +348,7 @@ class TorchFused(Contestant):
 
     def losses(self, x, y):
         """The loss of one seed's network after another's."""
-        torch, case, F = self.torch, self.case, self.torch.nn.functional
+        torch, case, F, x = self.torch, self.case, self.torch.nn.functional, by_seed(x)
         if case.script == "temporal_order_3bit":
             x = torch.eye(case.D)[torch.from_numpy(x.transpose(1, 0, 2).astype(np.int64))]  # (S, T, B, D)
         else:
@@ -447,7 +452,7 @@ class Jax(Contestant):
 
     def data(self, x, y):
         """What the compiled functions take. Shorter sequences are filled up: one compilation serves every length."""
-        last = len(x) - 1
+        x, last = by_seed(x), len(x) - 1
         if len(x) < self.case.T:
             x = np.concatenate([x, np.zeros((self.case.T - len(x), *x.shape[1:]), x.dtype)])
         return (x[:, 0], y.squeeze(seed_axis(y)), last) if self.S == 1 else (x, y, last)
@@ -509,7 +514,7 @@ class Limit(Contestant):
         self.prepare(*self.batch(0))
 
     def prepare(self, x, y):
-        x = np.ascontiguousarray(np.moveaxis(to_features(self.case, x), 1, 0), np.float32)
+        x = np.ascontiguousarray(np.moveaxis(to_features(self.case, by_seed(x)), 1, 0), np.float32)
         y = np.ascontiguousarray(np.moveaxis(y, seed_axis(y), 0), np.float32)
         self.held = x, y
         self.pointers = [

@@ -3,31 +3,28 @@
 import json
 import re
 
+import pytest
 from conftest import ROOT, SCRIPTS, load
+
+import studies.__main__ as studies
 
 README = (ROOT / "README.md").read_text()
 
 
-def test_tables_are_fresh(call):
-    done = call("visualize/readme_tables.py", "--check")
-    assert done.returncode == 0, done.stderr
+def test_tables_are_fresh():
+    assert studies.main(["tables", "--check"]) == 0
 
 
-def test_a_stale_table_is_noticed(call, tmp_path):
-    for name in "results", "visualize":
-        (tmp_path / name).symlink_to(ROOT / name)
-    renderer = (ROOT / "visualize" / "readme_tables.py").read_text()
-    changed = tmp_path / "readme_tables.py"
-    changed.write_text(renderer.replace("parent.parent", "parent"))
-    (tmp_path / "README.md").write_text(README)
-    assert call(changed, "--check").returncode == 0
-    (tmp_path / "README.md").write_text(re.sub(r"\d+/30", "31/30", README, count=1))
-    done = call(changed, "--check")
-    assert done.returncode == 1 and "stale" in done.stderr
-    assert call(changed).returncode == 0 and (tmp_path / "README.md").read_text() == README
-    (tmp_path / "README.md").write_text(README.replace("<!-- table: order-seeds -->", ""))
-    done = call(changed, "--check")
-    assert done.returncode == 1 and "markers" in done.stderr
+def test_a_stale_table_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "ROOT", tmp_path)
+    copy = tmp_path / "README.md"
+    copy.write_text(re.sub(r"\d+/30", "31/30", README, count=1))
+    with pytest.raises(SystemExit, match="stale"):
+        studies.main(["tables", "--check"])
+    assert studies.main(["tables"]) == 0 and copy.read_text() == README
+    copy.write_text(README.replace("<!-- table: order-seeds -->", ""))
+    with pytest.raises(SystemExit, match="markers"):
+        studies.main(["tables", "--check"])
 
 
 def test_pictures_are_there():
