@@ -4,9 +4,9 @@
 Task 1 of Y. Bengio, P. Simard and P. Frasconi, Learning Long-Term Dependencies with Gradient Descent is Difficult, IEEE
 Transactions on Neural Networks 5(2):157-166, 1994, as question 340898 on stats.stackexchange.com (2018) repeats it.
 
-The problem. A sequence of T numbers is Gaussian noise of standard deviation 0.1, to the first of which +1 or -1 is
-added. Which of the two it was is asked after the last. --task bit-relay (the question names it, and does not define
-it; this is our reading): another +1 or -1 is added at step T // 2; asked is whether the two agree.
+The problem. A sequence of T numbers is Gaussian noise of standard deviation 0.1; +1 or -1 is added to the first number.
+After the last step the network says which of the two it was. --task bit-relay (the question names it and does not
+define it; this is our reading): another +1 or -1 is added at step T // 2, and the network says whether the two agree.
 
 The networks. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t one number.
 
@@ -19,9 +19,10 @@ The networks. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t 
     all          p = softmax(V h_T + b), loss = -log p[class], averaged over the batch
 
 s is Keras's hard_sigmoid, min(max(0.2 z + 0.5, 0), 1), or with --gates sigmoid the logistic function. W holds the rows
-of the gates in the order above, then g. Backpropagation through all steps and Adam, as Keras of early 2018 had them:
-input weights and V Glorot uniform, recurrent weights orthogonal (of one LSTM unit: a random unit row of four; of one
-simple unit: 1 or -1), biases 0 but for the forget gate's 1, epsilon 1e-7 beside the uncorrected second moment.
+of the gates in the order above, then g; with H units each of these has H rows. Backpropagation through all steps and
+Adam, as Keras of early 2018 had them: input weights and V Glorot uniform, recurrent weights orthogonal (of one LSTM
+unit: a random unit row of four; of one simple unit: 1 or -1), biases 0 but for the forget gate's 1, epsilon 1e-7 beside
+the uncorrected second moment.
 
 Of 10,000 sequences the last fifth is held out. The question's are sorted by class, so that it validates on the class
 of -1 alone, after training on 5,000 of +1 and 3,000 of -1: --split asker, or --recipe writeup. Here they are shuffled
@@ -29,29 +30,35 @@ first.
 
 Axes of arrays: S seeds (independent networks, each with its own data, trained side by side), T steps, B sequences of a
 batch, D = 1 input, H units, O = 2 classes, K = H + D + 1 rows of v_t, R rows of gates and candidates, P parameters of a
-network. Names: a, net inputs that become activations; ig, what is written to c. A d before a name makes it the gradient
-of the loss; dz is that with respect to net inputs.
+network. Arrays are (T, rows, S, B); products with recurrent weights take a view of them: in_columns or in_matrices.
 
-The headline, python3 information_latching.py, thirty networks of each kind for each of four lengths, ends like this:
+Names. a: net inputs, which activations replace. ig: i_t g_t. rh: r_t h_{t-1}. d<name>: the gradient of the loss with
+respect to <name>; dz is that with respect to net inputs. error (R, S, B): dh on the rows of o, dc on the others; of a
+simple unit dh.
 
-                   parameters  latched  held-out: median [range]  fresh: median  ten times longer  seconds
-    srnn-10                 7    27/30      1.000 [0.484, 1.000]          1.000             1.000      3.0
-    srnn-50                 7    21/30      1.000 [0.480, 1.000]          1.000             1.000      5.6
-    srnn-100                7    13/30      0.503 [0.480, 1.000]          0.518             0.552      9.6
-    srnn-200                7     5/30      0.506 [0.473, 1.000]          0.502             0.508     17.1
-    lstm-10                16    22/30      1.000 [0.468, 1.000]          1.000             1.000      5.2
-    lstm-50                16     1/30      0.493 [0.470, 1.000]          0.500             0.500     14.4
-    lstm-100               16     0/30      0.496 [0.467, 0.521]          0.500             0.500     27.0
-    lstm-200               16     0/30      0.493 [0.477, 0.511]          0.500             0.500     55.6
+The headline, python3 information_latching.py, thirty networks of each kind for each of four lengths, ends like this
+(solved: at least 99 % of what is held out is right):
 
-Files in --out (default: results/information_latching). results.json: settings and, for each kind of network and length
-(srnn-10, srnn-50, ...), the history of every seed, final values and measures (see measure). snapshots.npz: under
-landscape/ the loss landscapes (see landscape); and for the first seed, N snapshots over training of four recorded
-sequences, two of each class, under srnn-10/ and so on:
+                   parameters   solved  accuracy: median [range]  seconds
+    srnn-10                 7    27/30      1.000 [0.484, 1.000]      1.9
+    srnn-50                 7    21/30      1.000 [0.480, 1.000]      3.6
+    srnn-100                7    13/30      0.503 [0.480, 1.000]      6.0
+    srnn-200                7     5/30      0.506 [0.473, 1.000]     10.6
+    lstm-10                16    22/30      1.000 [0.468, 1.000]      3.4
+    lstm-50                16     1/30      0.493 [0.470, 1.000]     10.3
+    lstm-100               16     0/30      0.496 [0.467, 0.521]     28.0
+    lstm-200               16     0/30      0.493 [0.477, 0.511]     36.2
+
+It writes results/information_latching. Every other command writes runs/information_latching/<the options that differ>,
+unless --out names a folder. results.json has the settings and, for each kind of network and length (srnn-10, srnn-50,
+...), the history of every seed, the loss of each training batch of the recorded seed (history/batch_loss) and the final
+values. snapshots.npz has, under landscape/, the loss landscapes (see landscape); under srnn-10/ and so on, N snapshots
+over training of what the recorded seed does with four sequences, two of each class, and the weights of all seeds after
+the last step, which is also the last snapshot:
 
     step (N,)   x (T, 4)   y (4,) classes     p (N, O, 4) softmax at the last step
     h (N, T, H, 4)   where there are any: c, and the gates i, f, o or z, r, each (N, T, H, 4)
-    weights/W (R, K)   weights/V (O, H)   weights/b (O, 1), after the last step
+    weights/W (S, R, K)   weights/V (S, O, H)   weights/b (S, O, 1)
 
 How this differs from the question: every network has data of its own, length 30 is there once, and probabilities are
 not cut to [1e-7, 1 - 1e-7] before their logarithm. Networks of a seed and length that differ in kind see the same data.
@@ -63,20 +70,18 @@ not cut to [1e-7, 1 - 1e-7] before their logarithm. Networks of a seed and lengt
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import os
 import platform
-import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-import zipfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,23 +90,24 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 EXPERIMENT = "information_latching"
+SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
+NO_SETTINGS = ("out", "force", "resume", "gradcheck")  # options that do not shape a run
 NOISE = 0.1  # standard deviation
 O = 2
 GATES = {"srnn": "", "lstm": "ifo", "lstm-1997": "io", "gru": "zr"}
 RECIPES = {"default": {"split": "shuffled"}, "writeup": {"split": "asker"}}
 TASKS = {"latch": {"hidden": 1, "epochs": 5}, "bit-relay": {"hidden": 8, "epochs": 10}}
-QUICK = {"lengths": [5, 20], "sequences": 1000, "epochs": 2, "eval_every": 50, "eval_n": 200, "snapshot_every": 50,
-         "out": f"results/quick/{EXPERIMENT}"}  # fmt: skip
+QUICK = {"lengths": [5, 20], "sequences": 1000, "epochs": 2, "eval_every": 50, "eval_n": 200, "snapshot_every": 50}
+SOLVED = 0.99  # accuracy on held-out sequences
 BETA2, EPSILON = 0.999, 1e-7
-INIT, DATA, ORDER, FRESH, LONGER, RECORD = range(6)  # each seed's streams of random numbers
-EVAL_BLOCK = 100  # sequences that pass through the network side by side where nothing is learned
-N_FRESH, N_LONGER, N_GRADIENT = 1000, 200, 100  # sequences that measures are taken on
-LANDSCAPE = {"w": (0.0, 10.0), "b": (-8.0, 2.0), "points": 101, "T": 50}
+INIT, DATA, ORDER, RECORD = 0, 1, 2, 5  # each seed's streams of random numbers; 3 and 4 are left to studies
+ESTIMATED_AFTER = 100  # steps: the time that a run takes
+EVAL_BATCH = 100  # held-out sequences that pass through the network side by side
+RECORDED = 4  # sequences
 
 # ------------------------------------------------------------------------------------------------------ data
 
 
-# shared block
 def stream(seed, *key):
     """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
@@ -113,8 +119,7 @@ def make_batch(rng, n, T, task):
     task "latch": +1 (class 1) or -1 is added to the first number. "bit-relay": +1 or -1, at even odds, is added to the
     first number, and the same (class 1) or the other to number T // 2.
     """
-    x = rng.standard_normal((n, T), np.float32)
-    x *= NOISE
+    x = NOISE * rng.standard_normal((n, T), np.float32)
     y = (np.arange(n) < n // 2).astype(int)
     if task == "latch":
         x[:, 0] += 2 * y - 1
@@ -127,21 +132,15 @@ def make_batch(rng, n, T, task):
 
 def draw_population(options, T):
     """The data of every seed: numbers (S, n, T), float32, and classes (S, n); the last fifth is held out."""
-    x = np.empty((len(options.seeds), options.sequences, T), np.float32)
-    y = np.empty(x.shape[:2], int)
+    S, n = len(options.seeds), options.sequences
+    x, y = np.empty((S, n, T), np.float32), np.empty((S, n), int)
     for s, seed in enumerate(options.seeds):
         rng = stream(seed, DATA, T)
-        x[s], y[s] = make_batch(rng, options.sequences, T, options.task)
+        x[s], y[s] = make_batch(rng, n, T, options.task)
         if options.split == "shuffled":
-            order = rng.permutation(options.sequences)
+            order = rng.permutation(n)
             x[s], y[s] = x[s, order], y[s, order]
     return x, y
-
-
-def draw_fresh(options, key, n, T):
-    """Fresh sequences for every seed: numbers (T, S, n), float32, and classes (S, n)."""
-    drawn = [make_batch(stream(seed, key, T), n, T, options.task) for seed in options.seeds]
-    return np.stack([x.T for x, _ in drawn], axis=1), np.stack([y for _, y in drawn])
 
 
 # ------------------------------------------------------------------------------------------------ parameters
@@ -172,7 +171,6 @@ class Cell:
 assert [Cell(kind).P for kind in GATES] == [7, 16, 13, 13]  # of which the read-out has 4
 
 
-# shared block
 def views(theta, shapes):
     """Cut flat parameters theta (S, P) into named views of shape (S, *shape), in the order of shapes."""
     named, start = SimpleNamespace(), 0
@@ -198,8 +196,7 @@ def orthogonal(rng, rows, columns):
 def init_theta(cell, options):
     """Initial parameters (S, P) as Keras of early 2018 draws them, with the biases that the options give gates."""
     theta = np.zeros((len(options.seeds), cell.P))
-    p, H = views(theta, cell.shapes), cell.hidden
-    R = p.W.shape[1]
+    p, H, (R, _) = views(theta, cell.shapes), cell.hidden, cell.shapes["W"]
     for s, seed in enumerate(options.seeds):
         rng = stream(seed, INIT, cell.T)
         limit, read_out_limit = math.sqrt(6 / (1 + R)), math.sqrt(6 / (H + O))
@@ -213,293 +210,304 @@ def init_theta(cell, options):
 
 
 class Network:
-    """S networks on parameters theta (S, P), with every array that their passes write, cut into steps beforehand.
+    """S networks on parameters theta (S, P), and every array that their passes write.
 
-    T: most steps of a pass; B: sequences side by side; only with backward=True can gradients be had. Rows come before
-    seeds, (T, rows, S, B), so that with one unit each gate of all seeds is one piece of memory and nothing is
-    broadcast in a step: weights are spread over the batch once for a pass, and products of matrices are products of
-    numbers, which more than halves the time of a step. With more units they are those of matrices, seed by seed.
+    T: most steps of a pass; B: sequences side by side; only with backward=True can gradients be had. A pass starts from
+    all_h[0] and c[0], which are zero. operand(array) is the view that products with recurrent weights take.
     """
 
     def __init__(self, cell, theta, T, B, backward=True):
         S, H, G = len(theta), cell.hidden, len(cell.gates)
-        R, K = (G + 1) * H, H + 2
+        R = (G + 1) * H
 
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
-        def by_seed(array):
-            """An array (..., rows, S, B) as products take it: with more units than one, (..., S, rows, B)."""
-            return array if H == 1 else array.swapaxes(-3, -2)
-
-        def rows(array):
-            return {name: array[:, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-
-        self.cell, self.p, self.S, self.B, self.end, self.by_seed = cell, views(theta, cell.shapes), S, B, 0, by_seed
-        # Gate rows are scaled so that hard_sigmoid is a cut to [0, 1], and one tanh makes all of the others:
+        self.cell, self.p = cell, views(theta, cell.shapes)
+        self.operand = operand = in_columns if H == 1 else in_matrices
+        # Gate rows of W are scaled so that hard_sigmoid is a cut to [0, 1], and that one tanh makes all logistic gates:
         # sigma(z) = (1 + tanh(z / 2)) / 2.
         self.scale = np.repeat([0.2 if cell.hard else 0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
         self.shift = np.repeat([0.5 if cell.hard else 0.0] * G + [0.0], H).astype(theta.dtype)
         self.zero, self.half, self.one = (np.array(value, theta.dtype) for value in (0, 0.5, 1))
-        self.U = zeros(R, S, B) if H == 1 else zeros(S, R, H)
-        self.W_x, self.bias = zeros(R, S, B), zeros(R, S, B)
-        self.x, self.all_h = zeros(T, 1, S, B), zeros(T + 1, H, S, B)
-        self.a = zeros(T, R, S, B)  # net inputs, which activations replace
-        self.h_before, self.h, self.gates = self.all_h[:-1], self.all_h[1:], self.a[:, : G * H]
-        self.from_h, row = zeros(R, S, B), rows(self.a)
-        self.row, before = row, by_seed(self.h_before)
-        if cell.kind == "srnn":
-            self.forward_steps = list(zip(self.a, before, self.h))
-        elif cell.kind == "gru":
+
+        self.x, self.all_h = zeros(T, 1, S, B), zeros(T + 1, H, S, B)  # h_0 to h_T
+        self.h_before, self.h = self.all_h[:-1], self.all_h[1:]
+        self.a, self.from_h = zeros(T, R, S, B), zeros(R, S, B)
+        self.gates = self.a[:, : G * H]
+        self.row = {name: self.a[:, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
+        self.c = zeros(T + 1, H if "o" in cell.gates else 0, S, B)  # c_0 to c_T; srnn and gru have none
+        products, arrays = [operand(self.h_before)], [self.a, self.h]
+        if cell.kind == "gru":
             self.rh, self.h_less_g = zeros(T, H, S, B), zeros(T, H, S, B)
-            units = row["z"], row["r"], row["g"], self.rh, by_seed(self.rh), self.h_less_g, self.h_before, self.h
-            self.forward_steps = list(zip(self.gates, before, *units))
-        else:
-            self.c, self.tanh_c, self.ig = zeros(T + 1, H, S, B), zeros(T, H, S, B), zeros(T, H, S, B)
-            i, f, o, g = (row.get(name, self.ig) for name in "ifog")  # without forget gates, f is not looked at
-            units = i, f, o, g, self.ig, self.c, self.c[1:], self.tanh_c, self.h
-            self.forward_steps = list(zip(self.a, self.gates, before, *units))
+            products += [operand(self.rh)]
+            arrays = [self.gates, *(self.row[name] for name in "zrg"), self.rh, self.h_less_g, self.h_before, self.h]
+        elif cell.gates:
+            self.tanh_c, self.ig = zeros(T, H, S, B), zeros(T, H, S, B)
+            i, f, o, g = (self.row.get(name, self.ig) for name in "ifog")  # without forget gate, f is not read
+            arrays = [self.a, self.gates, i, f, o, g, self.ig, self.c[:-1], self.c[1:], self.tanh_c, self.h]
+        self.forward_steps = list(zip(*products, *map(by_step, arrays)))
         if not backward:
             return
         self.grad = zeros(S, cell.P)
         self.d = views(self.grad, cell.shapes)
-        self.dz, self.from_dz = zeros(T, R, S, B), zeros(R, S, B)
-        self.left, self.right = zeros(S, R, T, B), zeros(S, K, T, B)  # of the product that makes the gradient of W
-        self.right[:, H + 1] = 1
-        self.d_gates, self.d_row = self.dz[:, : G * H], rows(self.dz)
-        d_row, seen = self.d_row, by_seed(self.dz)
-        self.into_h = zeros(2 * H, S, B)  # twice: see to_h
-        if cell.kind == "srnn":
-            self.backward_steps = list(zip(self.dz, seen))
-        elif cell.kind == "gru":
-            self.into_rh, self.into_gates = zeros(2 * H, S, B), zeros(2 * H, S, B)
-            units = d_row["z"], d_row["r"], d_row["g"], row["z"], row["r"]
-            self.backward_steps = list(zip(*units, seen[..., : G * H, :, :] if H == 1 else seen[..., : G * H, :],
-                                           seen[..., G * H :, :, :] if H == 1 else seen[..., G * H :, :]))  # fmt: skip
+        self.dz = zeros(T, R, S, B)
+        self.dz_all, self.v_all = zeros(S, R, T, B), np.ones((S, H + 2, T, B), theta.dtype)  # dz and v_t of all steps
+        self.d_gates = self.dz[:, : G * H]
+        self.d_row = {name: self.dz[:, k * H : (k + 1) * H] for k, name in enumerate(self.row)}
+        self.error, self.dh_dc = zeros(R, S, B), zeros(T, H, S, B)
+        self.dh_twice = self.error[-2 * H :]  # see back_to_h; of an LSTM the rows of o, which keep dh, and those of g
+        self.dh = self.dh_twice[:H]
+        if cell.kind == "gru":
+            products = [operand(self.d_gates), operand(self.d_row["g"])]
+            arrays = [*(self.d_row[name] for name in "zrg"), self.row["z"], self.row["r"]]
         else:
-            self.dc_from_h, self.dh_dc = zeros(H, S, B), zeros(T, H, S, B)
-            # What each row acts on: the loss's derivative by h for o; by c for the others, in copies.
-            self.acts_on = zeros(R, S, B)
-            acts_on = {name: self.acts_on[k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-            acts_on.pop("o")
-            self.into_h = self.acts_on[-2 * H :]  # the last rows: o and, before it is a copy of dc, g
-            self.dc, *self.dc_copies = acts_on.values()
-            f = row["f"] if "f" in cell.gates else self.dh_dc
-            self.backward_steps = list(zip(self.dh_dc, f, self.dz, seen))
+            products = [operand(self.dz)]
+            arrays = [self.dz, self.dh_dc, self.row.get("f", self.dh_dc)]  # without forget gate, f is not read
+        self.backward_steps = list(zip(*products, *map(by_step, arrays)))
+
+
+def by_step(array):
+    """The view (T, rows S B) of an array (T, rows, S, B): NumPy's calls are faster on one axis than on three."""
+    return array.reshape(len(array), -1)
+
+
+def in_columns(array):
+    """The view (..., rows, S B) of an array (..., rows, S, B), which products with the weights of one unit take."""
+    return array.reshape(*array.shape[:-2], -1)
+
+
+def in_matrices(array):
+    """The view (..., S, rows, B) of an array (..., rows, S, B), which products with those of more units take."""
+    return array.swapaxes(-2, -3)
+
+
+def spread(W, B):
+    """Columns of weights W (S, rows, n), each weight repeated for B sequences: (n, rows, S B)."""
+    return np.repeat(W.transpose(2, 1, 0), B, axis=2)
+
+
+def recurrent(W_h, B):
+    """What multiplies recurrent weights W_h (S, rows, H) and an operand, and the weights as it takes them.
+
+    With one unit it is a product of numbers, whose weights are repeated once for a pass. Then a step needs neither
+    broadcasting nor products seed by seed, which more than halves its time.
+    """
+    return (np.multiply, spread(W_h, B)[0]) if W_h.shape[2] == 1 else (np.matmul, W_h.copy())
+
+
+def back_to_h(W_h, out):
+    """f(dz, out), which puts W_h^T dz, of W_h (S, rows, H) and an operand dz, into out; and out as f takes it.
+
+    out: (2 H, S, B); the result stands in out[:H]. With one unit, rows are added up by a product with ones, in half the
+    time of a sum. There are two rows of ones, since BLAS keeps the order of terms in products of matrices, but not in
+    those of a matrix and a vector. So the result may stand in out[H:], too.
+    """
+    _, rows, H = W_h.shape
+    if H > 1:
+        return partial(np.matmul, W_h.transpose(0, 2, 1)), in_matrices(out[:H])
+    (w,), twice = spread(W_h, out.shape[2]), in_columns(out)
+    if rows == 1:
+        return partial(np.multiply, w), twice[:1]
+    terms, ones, multiply = np.empty_like(w), np.ones((2, rows), w.dtype), np.multiply
+    add_up, total = (ones.dot, twice) if twice.shape[1] > 1 else (np.add.reduce, twice[0])
+
+    def sum_of_rows(dz, out):
+        multiply(w, dz, terms)
+        add_up(terms, out=out)
+
+    return sum_of_rows, total
 
 
 # --------------------------------------------------------------------------------------------------- forward
 
 
-def forward(net, x, go_on=False):
-    """Run the networks over x (T, S, B) from a zero state, or from where the last pass ended.
-
-    Returns the logits after the last step, (S, O, B).
-    """
-    T, p, H, cell, zero, half, one = len(x), net.p, net.cell.hidden, net.cell, net.zero, net.half, net.one
-    for states in [net.all_h] + ([net.c] if hasattr(net, "c") else []):
-        states[0] = states[net.end] if go_on else 0
-    W, U = p.W * net.scale, net.U
-    U[...] = W[:, :, 0].T[:, :, None] if H == 1 else W[:, :, :H]
-    net.W_x[...], net.bias[...] = W[:, :, H].T[:, :, None], (W[:, :, H + 1] + net.shift).T[:, :, None]
-    net.end, net.x[:T, 0] = T, x
-    np.multiply(net.W_x, net.x[:T], out=net.a[:T])
-    np.add(net.a[:T], net.bias, out=net.a[:T])
-    add, multiply, tanh = np.add, np.multiply, np.tanh
-    product, from_h = multiply if H == 1 else np.matmul, net.from_h
-    into = net.by_seed(from_h)  # the last argument of a call takes its result
+def forward(net, x):
+    """Run the networks over x (T, S, B); returns the logits after the last step, (S, O, B)."""
+    T, H, B, p, cell = len(x), net.cell.hidden, x.shape[2], net.p, net.cell
+    zero, half, one = net.zero, net.half, net.one
+    np.copyto(net.x[:T, 0], x)  # x_t
+    W = p.W * net.scale  # in the rows of gates W / 5, or W / 2
+    W[:, :, -1] += net.shift  # b / 5 + 1/2, or b / 2
+    W_x, b = spread(W[:, :, H:], B)
+    a = in_columns(net.a[:T])
+    np.multiply(W_x, in_columns(net.x[:T]), out=a)  # W_x x_t
+    np.add(a, b, out=a)  # W_x x_t + b
+    W_h, from_h, into = W[:, :, :H], net.from_h.ravel(), net.operand(net.from_h)
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
 
     def hard_sigmoid(gates):
-        gates.clip(zero, one, gates)
+        gates.clip(zero, one, gates)  # s(z) = min(max(z / 5 + 1/2, 0), 1)
 
     def logistic(gates):
-        tanh(gates, gates)
-        multiply(gates, half, gates)
-        add(gates, half, gates)
+        tanh(gates, gates)  # tanh(z / 2)
+        multiply(gates, half, gates)  # tanh(z / 2) / 2
+        add(gates, half, gates)  # s(z) = 1/2 + tanh(z / 2) / 2
 
     squash = hard_sigmoid if cell.hard else logistic
-
     if cell.kind == "srnn":
-        for a, h_before, h in net.forward_steps[:T]:
-            product(U, h_before, into)
-            add(a, from_h, a)
-            tanh(a, h)
+        times, W_h = recurrent(W_h, B)
+        for h_before, a, h in net.forward_steps[:T]:
+            times(W_h, h_before, into)  # W_h h_{t-1}
+            add(a, from_h, a)  # z_t = W v_t
+            tanh(a, h)  # h_t = tanh(z_t)
     elif cell.kind == "gru":
-        of_gates, of_g = (slice(0, 2 * H), slice(2 * H, None)) if H == 1 else (np.s_[:, : 2 * H], np.s_[:, 2 * H :])
-        U_gates, U_g, into_gates, into_g = U[of_gates], U[of_g], into[of_gates], into[of_g]
-        from_h, from_rh = from_h[: 2 * H], from_h[2 * H :]
-        for gates, h_seen, z, r, g, rh, rh_seen, h_less_g, h_before, h in net.forward_steps[:T]:
-            product(U_gates, h_seen, into_gates)
-            add(gates, from_h, gates)
-            squash(gates)
-            multiply(r, h_before, rh)
-            product(U_g, rh_seen, into_g)
-            add(g, from_rh, g)
-            tanh(g, g)
-            np.subtract(h_before, g, h_less_g)
-            multiply(z, h_less_g, h)
-            add(h, g, h)
+        n = 2 * H  # rows of gates
+        (times, W_gates), (_, W_g) = recurrent(W_h[:, :n], B), recurrent(W_h[:, n:], B)
+        into_gates, into_g = net.operand(net.from_h[:n]), net.operand(net.from_h[n:])
+        from_h, from_rh = net.from_h[:n].ravel(), net.from_h[n:].ravel()
+        for h_operand, rh_operand, gates, z, r, g, rh, h_less_g, h_before, h in net.forward_steps[:T]:
+            times(W_gates, h_operand, into_gates)  # W_zh h_{t-1}, W_rh h_{t-1}
+            add(gates, from_h, gates)  # W_z v_t, W_r v_t; z / 5 + 1/2 or z / 2 of them
+            squash(gates)  # z_t, r_t = s(W_z v_t), s(W_r v_t)
+            multiply(r, h_before, rh)  # r_t h_{t-1}
+            times(W_g, rh_operand, into_g)  # W_gh r_t h_{t-1}
+            add(g, from_rh, g)  # W_g [r_t h_{t-1}; x_t; 1]
+            tanh(g, g)  # g_t = tanh(W_g [r_t h_{t-1}; x_t; 1])
+            np.subtract(h_before, g, h_less_g)  # h_{t-1} - g_t
+            multiply(z, h_less_g, h)  # z_t (h_{t-1} - g_t)
+            add(h, g, h)  # h_t = z_t h_{t-1} + (1 - z_t) g_t
     else:
-        forgets = "f" in cell.gates
-        for a, gates, h_before, i, f, o, g, ig, c_before, c, tanh_c, h in net.forward_steps[:T]:
-            product(U, h_before, into)
-            add(a, from_h, a)
-            squash(gates)
-            tanh(g, g)
-            multiply(i, g, ig)
-            if forgets:
-                multiply(f, c_before, c)
-                add(c, ig, c)
+        (times, W_h), forget_gate = recurrent(W_h, B), "f" in cell.gates
+        for h_before, a, gates, i, f, o, g, ig, c_before, c, tanh_c, h in net.forward_steps[:T]:
+            times(W_h, h_before, into)  # W_h h_{t-1}
+            add(a, from_h, a)  # z_t = W v_t; z_t / 5 + 1/2 or z_t / 2 in the rows of gates
+            squash(gates)  # i_t, f_t, o_t = s(z_t)
+            tanh(g, g)  # g_t = tanh(z_t)
+            multiply(i, g, ig)  # i_t g_t
+            if forget_gate:
+                multiply(f, c_before, c)  # f_t c_{t-1}
+                add(c, ig, c)  # c_t = f_t c_{t-1} + i_t g_t
             else:
-                add(c_before, ig, c)
-            tanh(c, tanh_c)
-            multiply(o, tanh_c, h)
-    return p.V @ net.h[T - 1].swapaxes(0, 1) + p.b
+                add(c_before, ig, c)  # c_t = c_{t-1} + i_t g_t
+            tanh(c, tanh_c)  # tanh(c_t)
+            multiply(o, tanh_c, h)  # h_t = o_t tanh(c_t)
+    return p.V @ net.h[T - 1].swapaxes(0, 1) + p.b  # V h_T + b
 
 
 def softmax(logits):
-    """Probabilities (S, O, B) of logits (S, O, B)."""
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def cross_entropy(logits, labels):
-    """Loss (S, B) of logits (S, O, B) under labels (S, B), and its derivative by the logits, (S, O, B)."""
+    """Probabilities p (S, O, B) of logits (S, O, B), and log p."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     e = np.exp(shifted)
     total = e.sum(axis=1, keepdims=True)
-    target = labels[:, None] == np.arange(O)[:, None]
-    return np.log(total[:, 0]) - (shifted * target).sum(axis=1), e / total - target
+    return e / total, shifted - np.log(total)
+
+
+def cross_entropy(logits, labels):
+    """Loss (S, B) of logits (S, O, B) under labels (S, B), and its gradient with respect to the logits, (S, O, B)."""
+    (p, log_p), target = softmax(logits), labels[:, None] == np.arange(O)[:, None]
+    return -(log_p * target).sum(axis=1), p - target
 
 
 # -------------------------------------------------------------------------------------------------- backward
 
 
-def derivatives(net, T):
-    """Of the gates of the T steps just run: derivatives by their net inputs, into net.d_gates."""
-    y, d = net.gates[:T], net.d_gates[:T]
-    if net.cell.hard:  # 0.2 where neither bound is met
-        np.multiply((y > 0) & (y < 1), net.scale[0], out=d)
-    else:
-        np.subtract(net.one, y, out=d)
-        np.multiply(d, y, out=d)
-
-
 def backward(net, T, d_logits):
     """Gradient of the loss of the T steps just run, from d_logits (S, O, B), into net.grad (S, P)."""
-    p, d, dz, h, H, kind = net.p, net.d, net.dz[:T], net.h[:T], net.cell.hidden, net.cell.kind
-    into_h, dh = net.into_h, net.into_h[:H]
-    row, d_row = ({name: a[:T] for name, a in rows.items()} for rows in (net.row, net.d_row))
-    h_before, one, add, multiply = net.h_before[:T], net.one, np.add, np.multiply
-    np.matmul(d_logits, h[-1].transpose(1, 2, 0), out=d.V)
-    np.sum(d_logits, axis=2, keepdims=True, out=d.b)
-    np.matmul(p.V.transpose(0, 2, 1), d_logits, out=dh.swapaxes(0, 1))
-    U = np.zeros_like(net.U) + p.W[:, :, 0].T[:, :, None] if H == 1 else p.W[:, :, :H].transpose(0, 2, 1)
-
-    def to_h(U, terms, into):
-        """f(dz_t), which puts errors dz_t of rows, as they reach the h that these receive, into into[:H], (., S, B).
-
-        With one unit, terms are added up by a product with ones, in half of add.reduce's time; with two rows of ones,
-        since BLAS keeps their order in products of matrices, but not in those of a matrix and a vector.
-        """
-        dh, flat, flat_into = into[:H], terms.reshape(len(terms), -1), into.reshape(2, -1)
-
-        def add_up_one(terms, out):  # a single column is a vector
-            return np.add.reduce(terms, 0, None, out[0])
-
-        add_up = np.ones((2, len(U)), U.dtype).dot if flat.shape[1] > 1 else add_up_one
-
-        def of_one_row(dz_t):
-            multiply(U, dz_t, dh)
-
-        def of_one_unit(dz_t):
-            multiply(U, dz_t, terms)
-            add_up(flat, out=flat_into)
-
-        def of_units(dz_t):
-            np.matmul(U, dz_t, dh.swapaxes(0, 1))
-
-        return of_units if H > 1 else of_one_row if len(U) == 1 else of_one_unit
-
-    if kind == "srnn":
-        np.multiply(h, h, out=dz)
-        np.subtract(one, dz, out=dz)
-        from_rows = to_h(U, net.from_dz, into_h)
-        for dz_t, seen in net.backward_steps[T - 1 :: -1]:
-            multiply(dz_t, dh, dz_t)
-            from_rows(seen)
-    elif kind == "gru":
-        # For all steps at once: the derivatives of h by the net inputs of z and g, and of r h_{t-1} by that of r.
-        derivatives(net, T)
-        np.multiply(d_row["z"], net.h_less_g[:T], out=d_row["z"])
-        np.multiply(d_row["r"], h_before, out=d_row["r"])
-        np.multiply(row["g"], row["g"], out=d_row["g"])
-        np.subtract(one, d_row["g"], out=d_row["g"])
-        np.multiply(d_row["g"], one - row["z"], out=d_row["g"])
-        n, d_rh, from_gates = 2 * H, net.into_rh[:H], net.into_gates[:H]
-        U_gates, U_g = (U[:n], U[n:]) if H == 1 else (U[:, :, :n], U[:, :, n:])
-        from_g, from_gate_rows = to_h(U_g, net.from_dz[n:], net.into_rh), to_h(U_gates, net.from_dz[:n], net.into_gates)
-        for d_z, d_r, d_g, z, r, gates_seen, g_seen in net.backward_steps[T - 1 :: -1]:
-            multiply(d_z, dh, d_z)
-            multiply(d_g, dh, d_g)
-            from_g(g_seen)
-            multiply(d_r, d_rh, d_r)
-            from_gate_rows(gates_seen)
-            multiply(dh, z, dh)
-            multiply(d_rh, r, d_rh)
-            add(dh, d_rh, dh)
-            add(dh, from_gates, dh)
+    p, d, H, cell = net.p, net.d, net.cell.hidden, net.cell
+    W_h, dh = p.W[:, :, :H], net.dh.ravel()
+    add, copyto, multiply = np.add, np.copyto, np.multiply
+    np.matmul(d_logits, net.h[T - 1].transpose(1, 2, 0), out=d.V)  # dV = d_logits h_T^T
+    d_logits.sum(axis=2, keepdims=True, out=d.b)  # db = sum of d_logits over the batch
+    np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh.swapaxes(0, 1))  # dh_T = V^T d_logits
+    local_derivatives(net)
+    if cell.kind == "gru":
+        n = 2 * H  # rows of gates
+        drh_twice, dh_gates_twice = np.empty_like(net.dh_twice), np.empty_like(net.dh_twice)
+        g_to_rh, drh_out = back_to_h(W_h[:, n:], drh_twice)
+        gates_to_h, dh_out = back_to_h(W_h[:, :n], dh_gates_twice)
+        drh, dh_gates = drh_twice[:H].ravel(), dh_gates_twice[:H].ravel()
+        for gates_operand, g_operand, dz_z, dz_r, dz_g, z, r in net.backward_steps[T - 1 :: -1]:
+            multiply(dz_z, dh, dz_z)  # dz_z = dh_t dh_t/dz_z
+            multiply(dz_g, dh, dz_g)  # dz_g = dh_t dh_t/dz_g
+            g_to_rh(g_operand, drh_out)  # drh_t = W_gh^T dz_g
+            multiply(dz_r, drh, dz_r)  # dz_r = drh_t drh_t/dz_r
+            gates_to_h(gates_operand, dh_out)  # dh_{t-1} through z_t and r_t: W_zh^T dz_z + W_rh^T dz_r
+            multiply(dh, z, dh)  # dh_{t-1} through z_t h_{t-1}: dh_t z_t
+            multiply(drh, r, drh)  # dh_{t-1} through r_t h_{t-1}: drh_t r_t
+            add(dh, drh, dh)  # dh_{t-1} through both products
+            add(dh, dh_gates, dh)  # dh_{t-1}
     else:
-        # For all steps at once: the derivatives of c (of h, for o) by each row's net input, where dz will be, and of h
-        # by c.
-        derivatives(net, T)
-        ig, tanh_c, dh_dc, forgets = net.ig[:T], net.tanh_c[:T], net.dh_dc[:T], "f" in net.cell.gates
-        np.multiply(d_row["i"], row["g"], out=d_row["i"])
-        if forgets:
-            np.multiply(d_row["f"], net.c[:T], out=d_row["f"])
-        np.multiply(d_row["o"], tanh_c, out=d_row["o"])
-        np.multiply(ig, row["g"], out=d_row["g"])
-        np.subtract(row["i"], d_row["g"], out=d_row["g"])
-        np.multiply(h, tanh_c, out=dh_dc)
-        np.subtract(row["o"], dh_dc, out=dh_dc)
-        acts_on, dc, dc_copies, dc_from_h, copyto = net.acts_on, net.dc, net.dc_copies, net.dc_from_h, np.copyto
-        from_rows = to_h(U, net.from_dz, into_h)
-        dc.fill(0)
-        for dh_dc_t, f, dz_t, seen in net.backward_steps[T - 1 :: -1]:
-            multiply(dh_dc_t, dh, dc_from_h)
-            add(dc, dc_from_h, dc)
-            for copy in dc_copies:
-                copyto(copy, dc)
-            multiply(dz_t, acts_on, dz_t)
-            if forgets:
-                multiply(dc, f, dc)
-            from_rows(seen)
-    S, left, right = net.S, net.left[:, :, :T], net.right[:, :, :T]
-    left[...] = dz.transpose(2, 1, 0, 3)
-    right[:, :H], right[:, H] = h_before.transpose(2, 1, 0, 3), net.x[:T, 0].swapaxes(0, 1)
-    left, right = (array.reshape(S, -1, T * net.B) for array in (left, right))
-    np.matmul(left, right.transpose(0, 2, 1), out=d.W)
-    if kind == "gru":  # whose candidate sees r h_{t-1}
-        rh = np.ascontiguousarray(net.rh[:T].transpose(2, 1, 0, 3)).reshape(S, H, -1)
-        np.matmul(left[:, 2 * H :], rh.transpose(0, 2, 1), out=d.W[:, 2 * H :, :H])
+        (to_h, dh_out), error = back_to_h(W_h, net.dh_twice), net.error.ravel()
+        lstm, forget_gate = "o" in cell.gates, "f" in cell.gates
+        if lstm:
+            dc, *dc_copies = (net.error[k * H : (k + 1) * H].ravel() for k, name in enumerate(net.row) if name != "o")
+            dc.fill(0)  # no step comes after the last
+            dc_from_h = np.empty_like(dc)
+        for dz_operand, dz, dh_dc, f in net.backward_steps[T - 1 :: -1]:
+            if lstm:
+                multiply(dh_dc, dh, dc_from_h)  # dh_t dh_t/dc_t
+                add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
+                for dc_copy in dc_copies:
+                    copyto(dc_copy, dc)  # dc_t beside each of the rows that it acts on
+            multiply(dz, error, dz)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz; of srnn dh_t dh_t/dz
+            if forget_gate:
+                multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
+            to_h(dz_operand, dh_out)  # dh_{t-1} = W_h^T dz_t; what it puts on the rows of g, too, dc_{t-1} replaces
+    copyto(net.dz_all[:, :, :T], net.dz[:T].transpose(2, 1, 0, 3))  # dz_t of all steps, seeds first
+    copyto(net.v_all[:, :H, :T], net.h_before[:T].transpose(2, 1, 0, 3))  # h_{t-1}
+    copyto(net.v_all[:, H : H + 1, :T], net.x[:T].transpose(2, 1, 0, 3))  # x_t
+    dz_all, v_all = (array[:, :, :T].reshape(*array.shape[:2], -1) for array in (net.dz_all, net.v_all))
+    np.matmul(dz_all, v_all.transpose(0, 2, 1), out=d.W)  # dW = sum_t dz_t v_t^T
+    if cell.kind == "gru":  # whose candidate sees r_t h_{t-1}
+        rh_all = np.ascontiguousarray(net.rh[:T].transpose(2, 1, 0, 3)).reshape(len(dz_all), H, -1)
+        np.matmul(dz_all[:, n:], rh_all.transpose(0, 2, 1), out=d.W[:, n:, :H])  # dW_gh = sum_t dz_g rh_t^T
+
+
+def local_derivatives(net):
+    """Derivatives within each step, which need no error of later steps, into net.dz.
+
+    Of an LSTM: of h with respect to the net inputs of o, of c with respect to the others; of h with respect to c, into
+    net.dh_dc. Of a GRU: of h with respect to the net inputs of z and g, of rh with respect to that of r.
+    """
+    cell, h, dz, gates, d_gates, row, d_row = net.cell, net.h, net.dz, net.gates, net.d_gates, net.row, net.d_row
+    if cell.kind == "srnn":
+        np.multiply(h, h, out=dz)  # h^2
+        np.subtract(1, dz, out=dz)  # dh/dz = 1 - h^2
+        return
+    g, dz_g = row["g"], d_row["g"]
+    if cell.hard:
+        np.multiply((gates > 0) & (gates < 1), net.scale[0], out=d_gates)  # ds/dz = 1/5 where s is at neither bound
+    else:
+        np.subtract(1, gates, out=d_gates)  # 1 - s
+        np.multiply(d_gates, gates, out=d_gates)  # ds/dz = s (1 - s)
+    if cell.kind == "gru":
+        np.multiply(d_row["z"], net.h_less_g, out=d_row["z"])  # dh/dz_z = (h_{t-1} - g) ds/dz
+        np.multiply(d_row["r"], net.h_before, out=d_row["r"])  # drh/dz_r = h_{t-1} ds/dz
+        np.multiply(g, g, out=dz_g)  # g^2
+        np.subtract(1, dz_g, out=dz_g)  # dg/dz_g = 1 - g^2
+        np.multiply(dz_g, 1 - row["z"], out=dz_g)  # dh/dz_g = (1 - z) (1 - g^2)
+        return
+    i, o, tanh_c, dh_dc = row["i"], row["o"], net.tanh_c, net.dh_dc
+    np.multiply(d_row["i"], g, out=d_row["i"])  # dc/dz_i = g ds/dz
+    if "f" in cell.gates:
+        np.multiply(d_row["f"], net.c[:-1], out=d_row["f"])  # dc/dz_f = c_{t-1} ds/dz
+    np.multiply(d_row["o"], tanh_c, out=d_row["o"])  # dh/dz_o = tanh(c) ds/dz
+    np.multiply(net.ig, g, out=dz_g)  # i g^2
+    np.subtract(i, dz_g, out=dz_g)  # dc/dz_g = i (1 - g^2)
+    np.multiply(h, tanh_c, out=dh_dc)  # h tanh(c) = o tanh(c)^2
+    np.subtract(o, dh_dc, out=dh_dc)  # dh/dc = o (1 - tanh(c)^2)
 
 
 # ------------------------------------------------------------------------------------------------------ Adam
 
 
 # shared block
-def adam(state, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
-    """Update number state.step + 1 of Adam (Kingma and Ba 2015) on state.theta with its moments m and v, (S, P) each.
+class Adam:
+    """Adam (Kingma and Ba 2015): its step count and moments m and v (S, P) for parameters theta (S, P)."""
 
-    In place. Rows that are not active (S,) keep their parameters; a row that would not stay finite does, and leaves it.
-    """
-    state.step += 1
-    state.m += (1 - beta1) * (grad - state.m)
-    state.v += (1 - beta2) * (grad * grad - state.v)
-    root = np.sqrt(state.v / (1 - beta2**state.step)) + epsilon
-    theta = np.asarray(state.theta - lr / (1 - beta1**state.step) * state.m / root, state.theta.dtype)
-    active &= np.isfinite(theta).all(axis=1)
-    np.copyto(state.theta, theta, where=active[:, None])
+    def __init__(self, theta):
+        self.step, self.theta, self.m, self.v = 0, theta, np.zeros_like(theta), np.zeros_like(theta)
+
+    def update(self, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
+        """Change theta in place. A seed whose update is not finite keeps its parameters and leaves active (S,)."""
+        self.step += 1
+        self.m += (1 - beta1) * (grad - self.m)
+        self.v += (1 - beta2) * (grad * grad - self.v)
+        root = np.sqrt(self.v / (1 - beta2**self.step)) + epsilon
+        theta = np.asarray(self.theta - lr / (1 - beta1**self.step) * self.m / root, self.theta.dtype)
+        active &= np.isfinite(theta).all(axis=1)
+        np.copyto(self.theta, theta, where=active[:, None])
 
 
 # -------------------------------------------------------------------------------------------- gradient check
@@ -516,32 +524,33 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and whose it is; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
 
-    The error is |a - n| / max(|a|, |n|, floor); fewer than 90 % of gradients above the floor prove too little.
+    The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
     size = np.maximum(np.abs(analytic), np.abs(numerical))
-    error = np.abs(analytic - numerical) / np.maximum(size, floor)
-    error = np.where(np.isfinite(error), error, np.inf)
+    error = np.nan_to_num(np.abs(analytic - numerical) / np.maximum(size, floor), nan=np.inf)
     worst, share = int(error.argmax()), float((size > floor).mean())
-    place = [f"{name}[{', '.join(map(str, i))}]" for name, shape in shapes.items() for i in np.ndindex(shape)][worst]
+    place = [f"{name}{list(index)}" for name, shape in shapes.items() for index in np.ndindex(shape)][worst]
     ok = error[worst] <= tolerance and share >= 0.9
-    print(f"{variant:28} largest relative error {error[worst]:.1e} at {place:9} of {len(error):4} parameters, "
-          f"{100 * share:.0f} % above {floor:g}: {'ok' if ok else 'FAILED'}")
+    print(f"{variant:40} largest relative error {error[worst]:.1e} at {place:10} of {len(error):4} parameters, "
+          f"{100 * share:3.0f} % above {floor:g}: {'ok' if ok else 'FAILED'}")  # fmt: skip
     return ok
 
 
 def gradient_check():
     """Check every parameter of every variant of network, in float64; returns the exit status, 0 or 1.
 
-    hard_sigmoid has two kinks. Networks and data are drawn until no gate comes within 0.01 of one, which is more than
-    a perturbation moves it, while some are beyond them and more are not.
+    hard_sigmoid has two kinks. Networks are drawn until no gate comes within 0.01 of one, which is more than a
+    perturbation moves it, while some are beyond them and more are not.
     """
     T, B, ok = 6, 6, True
-    variants = [Cell("srnn", hidden, T) for hidden in (1, 2)]
-    gated = [kind for kind in GATES if GATES[kind]]
-    variants += [Cell(kind, hidden, T, hard) for kind in gated for hidden in (1, 2) for hard in (True, False)]
-    for cell in variants:
+    x, y = make_batch(stream(2, DATA), B, T, "bit-relay")
+    x, y = 3 * x.T[:, None].astype(float), y[None]
+    for kind, hidden, hard in itertools.product(GATES, (1, 2), (True, False)):
+        cell = Cell(kind, hidden, T, hard)
+        if not (hard or cell.gates):
+            continue
 
         def loss(population):
             net = Network(cell, population, T, B, backward=False)
@@ -549,15 +558,13 @@ def gradient_check():
             return per_sequence.mean(axis=1)
 
         for attempt in range(10**4):
-            rng = stream(attempt, RECORD)
-            x, y = make_batch(rng, B, T, "bit-relay")
-            x, y, theta = 3 * x.T[:, None].astype(float), y[None], rng.standard_normal((1, cell.P))
+            theta = stream(attempt, INIT).standard_normal((1, cell.P))
             net = Network(cell, theta, T, B)
             forward(net, x)
             if not (cell.hard and cell.gates):
                 break
             n, v = net.gates.shape[1], np.concatenate([net.h_before, net.x, np.ones_like(net.x)], axis=1)[:, :, 0]
-            cut = np.matmul(net.scale[:n] * net.p.W[0, :n], v) + net.shift[:n, None]
+            cut = net.scale[:n] * net.p.W[0, :n] @ v + net.shift[:n, None]
             beyond = ((cut < 0) | (cut > 1)).mean()
             if min(np.abs(cut).min(), np.abs(cut - 1).min()) > 0.01 and 0.02 < beyond < 0.4:
                 break
@@ -566,8 +573,8 @@ def gradient_check():
         for answer in 1 - y, y:  # the first leaves traces that the second pass must not heed
             _, d_logits = cross_entropy(forward(net, x), answer)
             backward(net, T, d_logits / B)
-        words = [cell.kind] + ["sigmoid"] * (not cell.hard) + ["2 units"] * (cell.hidden > 1)
-        ok &= compare_gradients(", ".join(words), net.grad[0], numerical_gradient(loss, theta[0]), cell.shapes)
+        variant = cell.kind + ", sigmoid" * (not cell.hard) + ", 2 units" * (cell.hidden > 1)
+        ok &= compare_gradients(variant, net.grad[0], numerical_gradient(loss, theta[0]), cell.shapes)
     return 0 if ok else 1
 
 
@@ -577,49 +584,16 @@ def gradient_check():
 def evaluate(net, x, y):
     """Loss of sequences x (T, S, n) under classes y (S, n), and whether answers are right: (S, n) each.
 
-    net: of EVAL_BLOCK sequences side by side; of fewer steps than T, it goes on from where it was.
+    net: of EVAL_BATCH sequences side by side.
     """
-    (T, S, n), steps, loss, right = x.shape, len(net.a), [], []
-    for first in range(0, n, EVAL_BLOCK):
-        some = min(EVAL_BLOCK, n - first)
-        block, labels = np.zeros((T, S, EVAL_BLOCK), np.float32), y[:, first : first + some]
-        block[:, :, :some] = x[:, :, first : first + some]
-        for t in range(0, T, steps):
-            logits = forward(net, block[t : t + steps], go_on=t > 0)[:, :, :some]
-        loss.append(cross_entropy(logits, labels)[0])
-        right.append(logits.argmax(axis=1) == labels)
-    return np.concatenate(loss, axis=1), np.concatenate(right, axis=1)
-
-
-def ten_times(T):
-    """Ten times T, and one more if T is odd: a unit that changes its sign at every step must not be told from that."""
-    return 10 * T + T % 2
-
-
-def measure(cell, theta, options, when):
-    """What tells why, of the networks theta, on fresh sequences, half of each class: {name: (S,)}.
-
-    when: "before" training or "after" it. first_input_gradient_*: the mean of |d (logit 1 - logit 0) / d x_0| over
-    N_GRADIENT sequences, in float64. forget_gate_*: the mean of f_t. recurrent_weight_*: that of a single unit, into h
-    (srnn) or g. After training also fresh_accuracy, of N_FRESH sequences, and ten_times_accuracy, of N_LONGER that
-    are ten times longer.
-    """
-    x, y = draw_fresh(options, FRESH, N_FRESH, cell.T)
-    net, H, measures = Network(cell, theta.astype(float), cell.T, N_GRADIENT), cell.hidden, {}
-    forward(net, x[:, :, :: N_FRESH // N_GRADIENT])
-    if "f" in cell.gates:
-        measures[f"forget_gate_{when}"] = net.row["f"].mean(axis=(0, 1, 3))
-    backward(net, cell.T, np.ones((len(theta), O, N_GRADIENT)) * np.array([[-1.0], [1.0]]))
-    dx = (net.p.W[:, :, H].T[:, :, None] * net.dz[0]).sum(axis=0)
-    measures[f"first_input_gradient_{when}"] = np.abs(dx).mean(axis=1)
-    if H == 1:
-        measures[f"recurrent_weight_{when}"] = net.p.W[:, -1, 0].copy()
-    if when == "after":
-        net = Network(cell, theta, cell.T, EVAL_BLOCK, backward=False)
-        longer = draw_fresh(options, LONGER, N_LONGER, ten_times(cell.T))
-        measures["fresh_accuracy"] = evaluate(net, x, y)[1].mean(axis=1)
-        measures["ten_times_accuracy"] = evaluate(net, *longer)[1].mean(axis=1)
-    return measures
+    (T, S, n), logits = x.shape, []
+    batch = np.zeros((T, S, EVAL_BATCH), np.float32)
+    for first in range(0, n, EVAL_BATCH):
+        some = min(EVAL_BATCH, n - first)
+        batch[:, :, :some] = x[:, :, first : first + some]
+        logits.append(forward(net, batch)[:, :, :some])
+    logits = np.concatenate(logits, axis=2)
+    return cross_entropy(logits, y)[0], logits.argmax(axis=1) == y
 
 
 def landscape():
@@ -634,199 +608,153 @@ def landscape():
     def sigma(z):
         return (1 + np.tanh(z / 2)) / 2
 
-    w, b = (np.linspace(*LANDSCAPE[name], LANDSCAPE["points"]) for name in "wb")
-    W, bias = np.meshgrid(w, b)
-    x = h = c = np.full(W.shape, 0.5)
-    losses = {"unit": [], "lstm": []}
-    for _ in range(LANDSCAPE["T"]):
-        x = W * sigma(x) + bias
-        z = W * h + bias
+    w, b = np.linspace(0, 10, 101), np.linspace(-8, 2, 101)
+    x = h = c = np.full((len(b), len(w)), 0.5)
+    unit, lstm = [], []
+    for _ in range(50):
+        x = w * sigma(x) + b[:, None]
+        z = w * h + b[:, None]
         c = sigma(z + 1) * c + sigma(z) * np.tanh(z)
         h = sigma(z) * np.tanh(c)
-        losses["unit"].append((sigma(x) - 0.7) ** 2)
-        losses["lstm"].append((h - 0.7) ** 2)
-    return {"w": w, "b": b} | {name: np.array(values, np.float16) for name, values in losses.items()}
+        unit.append((sigma(x) - 0.7) ** 2)
+        lstm.append((h - 0.7) ** 2)
+    return {"w": w, "b": b, "unit": np.array(unit, np.float16), "lstm": np.array(lstm, np.float16)}
 
 
 def snapshot(net, x):
-    """Copies of what the first seed's network does with recorded x (T, n): h, c and the gates, and softmax p."""
+    """Copies of what the network of one seed does with recorded x (T, n): h, c and the gates, and softmax p."""
     logits = forward(net, x[:, None])
-    arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates}
-    if hasattr(net, "c"):
-        arrays["c"] = net.c[1:]
-    return {name: array[:, :, 0].copy() for name, array in arrays.items()} | {"p": softmax(logits)[0]}
+    arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates} | {"c": net.c[1:]}
+    return {name: array[:, :, 0].copy() for name, array in arrays.items() if array.size} | {"p": softmax(logits)[0][0]}
 
 
-def update(net, state, x, y, options, alive):
-    """One training step on x (T, S, B), y (S, B); a seed of non-finite loss or gradient leaves alive (S,)."""
+def update(net, adam, x, y, options, alive):
+    """One training step on x (T, S, B) with classes y (S, B); returns the loss (S,).
+
+    A seed whose loss, gradient or update is not finite leaves alive (S,).
+    """
     loss, d_logits = cross_entropy(forward(net, x), y)
     loss = loss.sum(axis=1) / loss.shape[1]
-    backward(net, len(x), d_logits / np.array(y.shape[1], d_logits.dtype))
+    backward(net, len(x), d_logits / y.shape[1])
     alive &= np.isfinite(loss) & np.isfinite(net.grad).all(axis=1)
-    if not alive.all():
-        net.grad[~alive] = 0
-    state.loss_sum += loss
-    epsilon = EPSILON / math.sqrt(1 - BETA2 ** (state.step + 1))  # Keras adds it beside the uncorrected moment
-    adam(state, net.grad, options.lr, BETA2, alive, epsilon=epsilon)
-    if not alive.all():
-        for s in np.flatnonzero(~alive):
-            state.diverged_at[s] = state.diverged_at[s] or state.step
+    net.grad[~alive] = 0
+    epsilon = EPSILON / math.sqrt(1 - BETA2 ** (adam.step + 1))  # Keras adds it beside the uncorrected moment
+    adam.update(net.grad, options.lr, BETA2, alive, epsilon=epsilon)
+    return loss
 
 
-def initial_state(cell, options):
-    """All that the rest of a variant's run depends on, as it is before the first step."""
-    theta, S = init_theta(cell, options), len(options.seeds)
-    return SimpleNamespace(
-        step=0,
-        theta=theta,
-        m=np.zeros_like(theta),
-        v=np.zeros_like(theta),
-        loss_sum=np.zeros(S),  # over the steps since the last evaluation
-        diverged_at=[None] * S,
-        history={"step": [], "train_loss": [], "val_loss": [], "val_accuracy": []},
-        snapshots={"step": []},
-        measures=measure(cell, theta, options, "before"),
-        wall_clock_s=0.0,
-    )
+def train(cell, options, watch=None, cells=()):
+    """Train the networks of all seeds; returns what results.json has of them, and their arrays for snapshots.npz.
 
-
-def train(variant, cell, options, state, save, interrupt):
-    """Train a variant from state, which it keeps up to date, to the last step, with save(state) once in a while.
-
-    Returns what results.json has of the variant and its arrays for snapshots.npz, or None where interrupted.
+    watch(net, held_out) is called at each evaluation with the held-out sequences; its values, a dict of (S,), join the
+    history. cells: all that the run trains, if this is the first of it, for the estimate of its time.
     """
-    S, B, T, history = len(options.seeds), options.batch, cell.T, state.history
-    net, eval_net = Network(cell, state.theta, T, B), Network(cell, state.theta, T, EVAL_BLOCK, backward=False)
-    record_net = Network(cell, state.theta[:1], T, 4, backward=False)
-    x, y = make_batch(stream(options.seeds[0], RECORD, T), 4, T, options.task)
+    S, B, steps, T = len(options.seeds), options.batch, options.steps, cell.T
+    theta = init_theta(cell, options)
+    adam, recorded = Adam(theta), options.seeds.index(options.record)
+    net = Network(cell, theta, T, B)
+    eval_net = Network(cell, theta, T, EVAL_BATCH, backward=False)
+    record_net = Network(cell, theta[recorded : recorded + 1], T, RECORDED, backward=False)
+    x, y = make_batch(stream(options.record, RECORD, T), RECORDED, T, options.task)
     data, classes = draw_population(options, T)
     n, by_seed = options.sequences - options.sequences // 5, np.arange(S)[:, None]
     held_out = data[:, n : n + options.eval_n].transpose(2, 0, 1), classes[:, n : n + options.eval_n]
-    alive = np.array([step is None for step in state.diverged_at])
-    epoch, saved, started = None, time.perf_counter(), time.perf_counter() - state.wall_clock_s
-
-    def due(every, last):
-        return state.step not in last[-1:] and (state.step % every == 0 or state.step == options.steps)
-
-    while True:
-        if due(options.snapshot_every, state.snapshots["step"]):
-            for name, value in ({"step": state.step} | snapshot(record_net, x.T)).items():
-                state.snapshots.setdefault(name, []).append(value)
-        if due(options.eval_every, history["step"]):
+    history = {"step": [], "train_loss": [], "val_loss": [], "val_accuracy": [], "batch_loss": np.full(steps, np.nan)}
+    snapshots, loss_sum, alive, diverged_at = {"step": []}, np.zeros(S), np.ones(S, bool), [None] * S
+    started = time.perf_counter()
+    for step in range(steps + 1):
+        if step % options.snapshot_every == 0 or step == steps:
+            for name, value in ({"step": step} | snapshot(record_net, x.T)).items():
+                snapshots.setdefault(name, []).append(value)
+        if step % options.eval_every == 0 or step == steps:
             loss, right = evaluate(eval_net, *held_out)
             accuracy = right.mean(axis=1)
-            steps = state.step - (history["step"] or [0])[-1]
-            history["step"].append(state.step)
-            history["train_loss"].append(np.where(alive, state.loss_sum / (steps or np.nan), np.nan))
-            history["val_loss"].append(np.where(alive, loss.mean(axis=1), np.nan))
-            history["val_accuracy"].append(np.where(alive, accuracy, np.nan))
-            state.loss_sum[:] = 0
-            state.wall_clock_s = time.perf_counter() - started
-            solved = alive & (accuracy >= 0.99)
-            print_progress(variant, history, "val_accuracy", solved, options.steps, S * B, state.wall_clock_s)
-            if state.step < options.steps and time.perf_counter() - saved >= 1:
-                save(state)
-                saved = time.perf_counter()
-        if state.step == options.steps:
+            since = step - (history["step"] or [0])[-1]
+            values = {"train_loss": loss_sum / (since or np.nan), "val_loss": loss.mean(axis=1)}
+            values |= {"val_accuracy": accuracy} | (watch(eval_net, held_out) if watch else {})
+            history["step"].append(step)
+            for name, value in values.items():
+                history.setdefault(name, []).append(np.where(alive, value, np.nan))
+            loss_sum[:] = 0
+            wall_clock_s = time.perf_counter() - started
+            print_progress(name_of(cell), history, "val_accuracy", alive & (accuracy >= SOLVED), steps, wall_clock_s)
+        if step == steps:
             break
-        if interrupt.seen:
-            state.wall_clock_s = time.perf_counter() - started
-            save(state)
-            return None
-        now, k = divmod(state.step, n // B)
-        if epoch != now:
-            epoch = now
+        epoch, k = divmod(step, n // B)
+        if k == 0:
             order = np.stack([stream(seed, ORDER, T, epoch).permutation(n) for seed in options.seeds])
         batch = order[:, k * B : (k + 1) * B]
-        sequences = np.ascontiguousarray(data[by_seed, batch].transpose(2, 0, 1))
-        update(net, state, sequences, classes[by_seed, batch], options, alive)
-    state.measures |= measure(cell, state.theta, options, "after")
+        loss = update(net, adam, data[by_seed, batch].transpose(2, 0, 1), classes[by_seed, batch], options, alive)
+        loss_sum += loss
+        history["batch_loss"][step] = loss[recorded] if alive[recorded] else np.nan
+        diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
+        if cells and step + 1 == min(ESTIMATED_AFTER, steps):
+            seconds = (time.perf_counter() - started - wall_clock_s) / (step + 1 - history["step"][-1]) * steps
+            costs = [30 + (len(other.gates) + 1) * other.T for other in cells]  # of a step: calls, rows times T
+            print(f"estimated time: {seconds * sum(costs) / costs[0]:.0f} s", flush=True)
     result = {
         "cell": cell.kind,
         "T": T,
         "trainable_parameters": cell.P,
-        "wall_clock_s": state.wall_clock_s,
-        "sequences_per_s": S * B * options.steps / state.wall_clock_s,
-        "sequences_seen": [B * (step or options.steps) for step in state.diverged_at],
-        "diverged_at_step": state.diverged_at,
+        "wall_clock_s": wall_clock_s,
+        "sequences_seen": [B * (at or steps) for at in diverged_at],
+        "diverged_at_step": diverged_at,
         "history": history,
         "final": {name: history[name][-1] for name in ("val_accuracy", "val_loss")},
-        "measures": {name: np.where(alive, values, np.nan) for name, values in state.measures.items()},
     }
-    weights = {f"weights/{name}": array[0] for name, array in vars(net.p).items()}
-    return result, state.snapshots | {"x": x.T, "y": y} | weights
+    weights = {f"weights/{name}": array for name, array in vars(net.p).items()}
+    return result, snapshots | {"x": x.T, "y": y} | weights
 
 
-# shared block
-def print_progress(variant, history, metric, solved, steps, sequences_per_step, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), speed, time left."""
+def name_of(cell):
+    """The name of a kind of network and its length in the files of a run."""
+    return f"{cell.kind}-{cell.T}"
+
+
+def print_progress(variant, history, metric, solved, steps, wall_clock_s):
+    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
     step = history["step"][-1]
-    words = [f"{variant:8} step {step:{len(str(steps))}} of {steps}"]
-    for name in "train_loss", metric:
-        values = history[name][-1][np.isfinite(history[name][-1])]
-        words.append(f"{name.replace('_', ' ')} " + (f"{np.median(values):.4g}" if values.size else "-"))
-    words.append(f"solved {np.sum(solved)} of {len(solved)}")
-    if step:
-        words.append(f"{sequences_per_step * step / wall_clock_s:,.0f} sequences/s")
-        words.append(f"{(steps - step) * wall_clock_s / step:.0f} s left")
-    print("  ".join(words), flush=True)
+    finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
+    medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
+    left = f"  {(steps - step) * wall_clock_s / step:.0f} s left" if step else ""
+    print(f"{variant:13} step {step:6} of {steps}  {medians}  solved {solved.sum()} of {len(solved)}{left}", flush=True)
 
 
-# ------------------------------------------------------------------------------------------- save and resume
+def run(options, watch=None):
+    """Train all networks of the options; returns {network: what results.json has} and the arrays of snapshots.npz."""
+    runs, arrays, hard = {}, {}, options.gates == "hard_sigmoid"
+    cells = [Cell(kind, options.hidden, T, hard) for kind in options.cells for T in options.lengths]
+    for cell in cells:
+        runs[name_of(cell)], found = train(cell, options, watch, cells=() if runs else cells)
+        arrays |= {f"{name_of(cell)}/{name}": np.asarray(array) for name, array in found.items()}
+    return runs, arrays | {f"landscape/{name}": array for name, array in landscape().items()}
 
 
-# shared block
-@contextlib.contextmanager
-def interruptible():
-    """While entered, the first Ctrl-C (or SIGTERM) only sets .seen of its value: a run can stop between two steps."""
-    interrupt = SimpleNamespace(seen=False)
-
-    def handle(*_):
-        if interrupt.seen:
-            raise KeyboardInterrupt
-        interrupt.seen = True
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupt
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+# ----------------------------------------------------------------------------------------------------- files
 
 
 # shared block
-def plain(value):
-    """The value as JSON has it: arrays as lists, floats with six digits, None for what is not finite."""
+def to_json(value, indent=""):
+    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        inner = indent + " "
+        entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
+        return "{\n" + ",\n".join(entries) + f"\n{indent}}}" if entries else "{}"
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in value]
+        return f"[{', '.join(to_json(item, indent) for item in value)}]"
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
+        value = float(f"{value:.6g}") if math.isfinite(value) else None
+    return json.dumps(value)
 
 
 # shared block
 def write_whole(path, write):
     """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-# shared block
-def write_json(path, value):
-    """Write JSON, indented, with each innermost list on one line."""
-    text = json.dumps(value, indent=1, allow_nan=False)
-    text = re.sub(r"\[\n[^][{}]*\]", lambda found: f"[{' '.join(found[0][1:-1].split())}]", text)
-    write_whole(path, lambda file: file.write(text.encode() + b"\n"))
+    temporary = path.with_name(f".{path.name}")
+    with open(temporary, "wb") as file:
+        write(file)
+    os.replace(temporary, path)
 
 
 # shared block
@@ -834,51 +762,40 @@ def environment():
     """Where and with what a run was made; dirty: the script is not as the commit has it."""
 
     def git(*words):
-        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True)
+        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
 
-    cpuinfo = Path("/proc/cpuinfo")
-    cpu = re.findall(r"model name\s*: (.*)", cpuinfo.read_text() if cpuinfo.exists() else "")
-    head = git("rev-parse", "--verify", "--quiet", "HEAD").stdout.strip() if shutil.which("git") else ""
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "cpu": (cpu or [platform.processor()])[0],
-        "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
-        "commit": head or None,
-        "dirty": git("diff", "--quiet", "HEAD", "--", Path(__file__).name).returncode != 0 if head else None,
-    }
+    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    cpu = [line.partition(": ")[2] for line in cpuinfo.splitlines() if line.startswith("model name")]
+    commit = git("rev-parse", "--verify", "--quiet", "HEAD") if shutil.which("git") else ""
+    return {"python": platform.python_version(), "numpy": np.__version__, "platform": platform.platform(),
+            "cpu": (cpu or [platform.processor()])[0], "threads": int(os.environ["OPENBLAS_NUM_THREADS"]),
+            "commit": commit or None,
+            "dirty": bool(git("status", "--porcelain", "--", Path(__file__).name)) if commit else None}  # fmt: skip
 
 
 # shared block
-def save_checkpoint(path, tree):
-    """Save nested dicts and lists of JSON values and arrays: an npz of the arrays, and of JSON that names them."""
-    arrays = {}
-
-    def keep(value):
-        if isinstance(value, np.generic):
-            return value.item()
-        arrays[f"array{len(arrays)}"] = value
-        return {"array": f"array{len(arrays) - 1}"}
-
-    text = json.dumps(tree, default=keep)
-    write_whole(path, lambda file: np.savez(file, tree=text, **arrays))
-
-
-# shared block
-def load_checkpoint(path, config):
-    """What save_checkpoint saved. Raises ValueError if it is something else, or was made with another config."""
+def open_output(options, config, parser):
+    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    out = Path(options.out)
     try:
-        with np.load(path) as file:
-            tree = json.loads(file["tree"].item(), object_hook=lambda d: file[d["array"]] if [*d] == ["array"] else d)
-        made_with = tree["config"]
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
-        raise ValueError(f"{path} is damaged, or not a checkpoint of this program") from None
-    for name in {**made_with, **config}:
-        if name != "out" and made_with.get(name) != config.get(name):
-            option, was, wanted = name.replace("_", "-"), made_with.get(name), config.get(name)
-            raise ValueError(f"{path} was made with --{option} {was}, not {wanted}")
-    return tree
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / "writable", lambda file: None)
+        (out / "writable").unlink()
+    except OSError as error:
+        parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
+    held = out / "results.json"
+    if held.exists() and not options.force and f'"config": {to_json(config, " ")}' not in held.read_text():
+        parser.error(f"argument --out: {out} holds a run with other options; --force replaces it")
+
+
+# shared block
+def write_run(out, results, arrays):
+    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
+    for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
+        path.unlink(missing_ok=True)
+    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
+    write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
 
 
 # ------------------------------------------------------------------------------------------------------- CLI
@@ -887,18 +804,14 @@ def load_checkpoint(path, config):
 # shared block
 def parse_seeds(text):
     """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
-    seeds = []
-    for part in text.split(","):
-        found = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
-        if not found or int(found[2] or found[1]) < int(found[1]):
-            raise argparse.ArgumentTypeError(f"'{text}' does not parse: give seeds as 0-29 or 0,3,7")
-        seeds += range(int(found[1]), int(found[2] or found[1]) + 1)
-    if len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError(f"'{text}' names a seed twice")
-    return seeds
+    parts = [part.split("-", 1) for part in text.split(",")]
+    if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
+        seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
+        if len(set(seeds)) == len(seeds):
+            return seeds
+    raise argparse.ArgumentTypeError(f"'{text}' does not parse or names a seed twice: give 0-29 or 0,3,7")
 
 
-# shared block
 def positive(text, kind=int):
     """A whole number of at least 1, or with kind=float a finite number above 0."""
     with contextlib.suppress(ValueError):
@@ -908,29 +821,9 @@ def positive(text, kind=int):
     raise argparse.ArgumentTypeError(f"'{text}' is not a {wanted}")
 
 
-# shared block
-def positive_real(text):
-    """A finite number above 0."""
-    return positive(text, float)
-
-
-def cell_kinds(text):
-    """Some of the kinds of cells, each once."""
-    kinds = text.split(",")
-    if not set(kinds) <= set(GATES) or len(set(kinds)) < len(kinds):
-        raise argparse.ArgumentTypeError(f"'{text}' is not some of {','.join(GATES)}, each once")
-    return kinds
-
-
-def several_lengths(text):
-    """Lengths of sequences, each once and 2 or more."""
-    try:
-        lengths = [positive(part) for part in text.split(",")]
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"'{text}' does not parse: give lengths as 10,50,100") from None
-    if min(lengths) < 2 or len(set(lengths)) < len(lengths):
-        raise argparse.ArgumentTypeError(f"'{text}': lengths are 2 or more, and each is named once")
-    return lengths
+def parse_lengths(text):
+    """Lengths of sequences between commas."""
+    return [positive(part) for part in text.split(",")]
 
 
 def initial_bias(text):
@@ -941,151 +834,125 @@ def initial_bias(text):
 
 
 def words(options):
-    """Options as one types them."""
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+    """A dict of options as one types them."""
+    typed = []
+    for name, value in options.items():
+        if isinstance(value, list):
+            run = name == "seeds" and len(value) > 2 and value == [*range(value[0], value[-1] + 1)]
+            value = f"{value[0]}-{value[-1]}" if run else ",".join(map(str, value))
+        option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+        typed.append(option if isinstance(value, bool) else f"{option} {value}")
+    return " ".join(typed)
 
 
 def build_parser():
     """The command line, as argparse has it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
-    add = parser.add_argument
-    seeds, recipes = "0-29|0,3,7", "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
-    tasks = "; ".join(f"{name}: {words(settings)}" for name, settings in TASKS.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar=seeds, help="networks, side by side")
+    add, real = parser.add_argument, partial(positive, kind=float)
+    recipes, tasks = ("; ".join(f"{name}: {words(of)}" for name, of in each.items()) for each in (RECIPES, TASKS))
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="of the networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--task", choices=TASKS, default="latch", help=f"with settings of its own: {tasks}")
-    add("--cells", type=cell_kinds, default="srnn,lstm", help="networks to train, one after the other")
-    add("--lengths", type=several_lengths, default="10,50,100,200", help="steps of a sequence, one after the other")
+    add("--cells", type=partial(str.split, sep=","), default="srnn,lstm", help=f"some of {', '.join(GATES)}, in turn")
+    add("--lengths", type=parse_lengths, default="10,50,100,200", help="steps of a sequence, one after the other")
     add("--split", choices=["shuffled", "asker"], help="the sequences held out: any, or the last, sorted by class")
     add("--sequences", type=positive, default=10000, help="of each network; the last fifth is held out")
     add("--epochs", type=positive, help="passes over the training sequences")
-    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, default=argparse.SUPPRESS,
-        help="updates (default: as many as the epochs have)")  # fmt: skip
+    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="updates, if not epochs")
     add("--batch", type=positive, default=16, help="sequences in a step")
     add("--hidden", type=positive, help="units")
     add("--gates", choices=["hard_sigmoid", "sigmoid"], default="hard_sigmoid", help="how gates squash")
     add("--forget-gate-bias", type=initial_bias, default=1.0, help="initial bias of the forget gates; log-T: log(T)")
     add("--input-gate-bias", type=float, default=0.0, help="initial bias of the input gates")
-    add("--lr", type=positive_real, default=1e-3, help="learning rate of Adam")
+    add("--lr", type=real, default=1e-3, help="learning rate of Adam")
     add("--eval-every", "--eval_every", type=positive, default=500, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=2000, help="held-out sequences to look at")
     add("--snapshot-every", "--snapshot_every", type=positive, default=500, help="steps between snapshots")
+    add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", default=f"results/{EXPERIMENT}", help="where to write")
-    add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
-    quick = {name: value for name, value in QUICK.items() if name != "lengths"}
-    add("--quick", action="store_true", help=f"a run of seconds: --lengths 5,20 {words(quick)}")
+    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+    add("--force", action="store_true", help="replace a run with other options in DIR")
+    add("--resume", action="store_true", help="not in this script; it says how to run seeds in resumable parts")
+    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
     add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
     parser.set_defaults(**RECIPES["default"] | TASKS["latch"])
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked; exits with status 2 where they make no sense."""
+    """The options of a command line, checked, what differs from the headline's, and the parser.
+
+    Exits with status 2 where options make no sense.
+    """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
     parser.set_defaults(**RECIPES[first.recipe] | TASKS[first.task] | (QUICK if first.quick else {}))
-    options = parser.parse_args(argv)
-    held_out = options.sequences // 5
-    per_epoch = (options.sequences - held_out) // options.batch
-    if per_epoch < 1:
-        parser.error(f"argument --batch: {options.batch} is more than four fifths of {options.sequences} sequences")
-    if options.eval_n > held_out:
-        parser.error(f"argument --eval-n: {options.eval_n} is more than a fifth of {options.sequences} sequences")
-    options.steps = getattr(options, "steps", options.epochs * per_epoch)
-    for name in "eval_every", "snapshot_every":
-        interval = getattr(options, name)
-        if interval > options.steps and interval != parser.get_default(name):
-            steps = f"the {options.steps} steps of the run"
-            parser.error(f"argument --{name.replace('_', '-')}: {interval} is more than {steps}")
-    if not options.out:
-        parser.error("argument --out: a folder is wanted")
-    for name in "forget_gate_bias", "input_gate_bias":
-        bias = getattr(options, name)
-        if bias != "log-T" and not math.isfinite(bias):
-            parser.error(f"argument --{name.replace('_', '-')}: {bias} is not a finite number")
-    return options, parser
-
-
-# shared block
-def open_output(out, resume, config, parser):
-    """Make directory out; returns its checkpoint (resume, and there is one) or {}. Exits with status 2 on failure."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()
-    except OSError as error:
-        parser.error(f"argument --out: cannot write to {out}: {error.strerror}")
-    try:
-        return load_checkpoint(out / "checkpoint.npz", config) if resume and (out / "checkpoint.npz").exists() else {}
-    except ValueError as error:
-        parser.error(f"argument --resume: {error}")
+    options, base = parser.parse_args(argv), parser.parse_args([])
+    cells, lengths, n = options.cells, options.lengths, options.sequences
+    base.steps = (n - n // 5) // options.batch * options.epochs
+    options.steps = options.steps or base.steps
+    changed = {name: value for name, value in vars(options).items()
+               if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
+    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+        name = "-".join(word.removeprefix("--") for word in words(changed).split())
+        options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
+    options.record = options.seeds[0] if options.record is None else options.record
+    fewer = f"more than the {options.steps} steps"
+    every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
+    biases = [name for name in ("forget_gate_bias", "input_gate_bias") if getattr(options, name) != "log-T"]
+    problems = [
+        ("cells", sorted(cells) != sorted({*cells} & {*GATES}), f"{cells} is not some of {[*GATES]}, each once"),
+        ("lengths", min(lengths) < 2 or len({*lengths}) < len(lengths), f"{lengths}: each is 2 or more and named once"),
+        ("batch", options.batch > n - n // 5, f"{options.batch} is more than four fifths of {n} sequences"),
+        ("eval_n", options.eval_n > n // 5, f"{options.eval_n} is more than a fifth of {n} sequences"),
+        *((name, getattr(options, name) != getattr(base, name), fewer) for name in every),
+        ("resume", options.resume, f"not in this script; python3 -m studies run -- {SCRIPT} ... can be resumed"),
+        ("record", options.record not in options.seeds, f"{options.record} is not one of the seeds"),
+        ("out", options.out == "", "a folder is wanted"),
+        *((name, not math.isfinite(getattr(options, name)), "a finite number is wanted") for name in biases),
+    ]
+    for name, wrong, reason in problems:
+        if wrong:
+            parser.error(f"argument --{name.replace('_', '-')}: {reason}")
+    return options, changed, parser
 
 
 def print_summary(runs, seeds):
     """The table that a run ends with."""
-    print("\n               parameters  latched  held-out: median [range]  fresh: median  ten times longer  seconds")
+    print("\n               parameters   solved  accuracy: median [range]  seconds")
     for variant, run in runs.items():
-        found = run["measures"] | run["final"]
-        accuracy, fresh, longer = (np.array([a for a in found[f"{name}_accuracy"] if a is not None])
-                                   for name in ("val", "fresh", "ten_times"))  # fmt: skip
+        accuracy = np.array([a for a in run["final"]["val_accuracy"] if a is not None])
         spread = f"{np.median(accuracy):.3f} [{accuracy.min():.3f}, {accuracy.max():.3f}]" if accuracy.size else "-"
-        median = [f"{np.median(values):.3f}" if values.size else "-" for values in (fresh, longer)]
-        latched = f"{(fresh >= 0.99).sum()}/{len(seeds)}"
-        print(f"{variant:14}{run['trainable_parameters']:11}{latched:>9}{spread:>26}{median[0]:>15}{median[1]:>18}"
-              f"{run['wall_clock_s']:9.1f}")  # fmt: skip
-        for seed, step in zip(seeds, run["diverged_at_step"]):
-            if step is not None:
-                print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
+        solved = f"{(accuracy >= SOLVED).sum()}/{len(seeds)}"
+        print(f"{variant:14}{run['trainable_parameters']:11}{solved:>9}{spread:>26}{run['wall_clock_s']:9.1f}")
+        for seed, step in [(seed, step) for seed, step in zip(seeds, run["diverged_at_step"]) if step is not None]:
+            print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
 
 
-def main(argv=None):
-    """Run the command line argv; returns the exit status: 0, 1 for a failed gradient check, 130 if interrupted."""
+def main(argv=None, watch=None):
+    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
-    options, parser = parse_options(argv)
+    options, changed, parser = parse_options(argv)
     if options.gradcheck:
         return gradient_check()
-    out = Path(options.out)
-    config = {name: value for name, value in vars(options).items() if name not in ("resume", "gradcheck")}
-    command = shlex.join(["python3", Path(__file__).name, *(word for word in argv if word != "--resume")])
-    done = open_output(out, options.resume, config, parser) or {"runs": {}, "arrays": {}, "variant": None}
-    runs, arrays = done["runs"], done["arrays"]
-    cells = [Cell(kind, options.hidden, T, options.gates == "hard_sigmoid")
-             for kind in options.cells for T in options.lengths]  # fmt: skip
-    with interruptible() as interrupt, np.errstate(all="ignore"):
-        for cell in cells:
-            variant = f"{cell.kind}-{cell.T}"
-            if variant in runs:
-                continue
-            state = SimpleNamespace(**done["state"]) if done["variant"] == variant else initial_state(cell, options)
-
-            def save(state):
-                tree = {"config": config, "runs": runs, "arrays": arrays, "variant": variant, "state": vars(state)}
-                save_checkpoint(out / "checkpoint.npz", tree)
-
-            trained = train(variant, cell, options, state, save, interrupt)
-            if trained is None:
-                print(f"stopped after step {state.step} of {variant}; to go on: {command} --resume")
-                return 130
-            runs[variant], arrays[variant] = trained
-    results = {"schema": 1, "experiment": EXPERIMENT, "command": command, "config": config,
-               "environment": environment(), "seeds": options.seeds, "runs": plain(runs)}  # fmt: skip
-    arrays = arrays | {"landscape": landscape()}
-    flat = {f"{variant}/{name}": np.asarray(array) for variant in arrays for name, array in arrays[variant].items()}
-    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **flat))
-    write_json(out / "results.json", results)
-    (out / "checkpoint.npz").unlink(missing_ok=True)
-    print_summary(results["runs"], options.seeds)
-    where = "" if options.out == build_parser().get_default("out") else f" --run {shlex.quote(options.out)}"
-    print(f"\nwrote {out / 'results.json'} and {out / 'snapshots.npz'}; to draw them:")
-    print(f"python3 visualize/{EXPERIMENT}.py{where} && python3 make_gifs/{EXPERIMENT}.py{where}")
+    config = {name: value for name, value in vars(options).items() if name not in NO_SETTINGS}
+    open_output(options, config, parser)
+    print(f"{SCRIPT}: recipe {options.recipe}{', ' * bool(changed)}{words(changed)}; writes {options.out}", flush=True)
+    with np.errstate(all="ignore"):
+        runs, arrays = run(options, watch)
+    results = {"schema": 1, "experiment": EXPERIMENT, "command": shlex.join(["python3", SCRIPT, *argv]),
+               "config": config, "environment": environment(), "seeds": options.seeds, "runs": runs}  # fmt: skip
+    write_run(Path(options.out), results, arrays)
+    print_summary(json.loads(to_json(runs)), options.seeds)
+    where = "" if options.out == HEADLINE else f" --run {shlex.quote(options.out)}"
+    print(f"\nwrote {Path(options.out, 'results.json')} and snapshots.npz; to draw them:")
+    print(f"python3 visualize/{SCRIPT}{where} && python3 make_gifs/{SCRIPT}{where}")
     return 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
-    except MemoryError:
-        sys.exit("not enough memory for sizes like these")
+    except (KeyboardInterrupt, MemoryError) as stop:
+        sys.exit(f"stopped: {type(stop).__name__}")

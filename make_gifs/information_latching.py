@@ -10,6 +10,7 @@ Reads results.json and snapshots.npz of the run; trains nothing.
 
 import argparse
 import json
+import shlex
 import sys
 import zipfile
 import zlib
@@ -29,13 +30,21 @@ CUT = 4.0  # the bias of the lower curves
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -46,6 +55,15 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in Path("runs", headline.name).glob("*/results.json"))
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -142,8 +160,9 @@ def main(argv=None):
     if not 1 <= options.fps <= 50 or options.n_frames < 1:
         parser.error("--fps is from 1 to 50, --n-frames at least 1")
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
-    command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
-    _, arrays = load_run(options.run or Path("results") / EXPERIMENT, EXPERIMENT, command)
+    run = options.run or Path("results") / EXPERIMENT
+    _, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))
+    announce(run, Path("results") / EXPERIMENT, f"make_gifs/{EXPERIMENT}.py")
     save_gif(*animate(arrays, options.n_frames), options.fps, out)
     return 0
 

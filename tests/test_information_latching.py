@@ -1,10 +1,14 @@
 """information_latching.py: its data, its four cells against a plain implementation, Keras's rules, what is measured."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 from conftest import load, options_of
+
+from studies import information_latching as study
+from studies.report import measure_run
 
 lab = load("information_latching.py")
 CELLS = [(kind, hard, hidden) for kind in lab.GATES for hard in (True, False) for hidden in (1, 3)]
@@ -126,72 +130,61 @@ def test_forward_is_the_equations(kind, hard, hidden):
             expected, trace = plain(kind, hard, net.p.W[s], net.p.V[s], net.p.b[s], x[:, s, b])
             assert np.allclose(logits[s, :, b], expected, rtol=1e-12, atol=1e-12)
             for name, values in trace.items():
-                if name == "c" and not hasattr(net, "c"):
-                    continue
-                ours = {"h": net.h, "c": net.c[1:] if hasattr(net, "c") else None}.get(name, net.row.get(name))
-                assert np.allclose(ours[:, :, s, b], values, rtol=1e-12, atol=1e-12)
+                ours = {"h": net.h, "c": net.c[1:]}.get(name, net.row.get(name))
+                if ours.size:
+                    assert np.allclose(ours[:, :, s, b], values, rtol=1e-12, atol=1e-12)
+    assert (net.c.size > 0) == (kind in ("lstm", "lstm-1997"))
 
 
 @every_cell
-def test_a_pass_in_pieces_is_the_whole(kind, hard, hidden):
+def test_a_pass_of_fewer_steps_has_the_gradient_of_these(kind, hard, hidden):
+    net, x = network(kind, hard, hidden, T=7)
+    short, _ = network(kind, hard, hidden, T=4)
+    d_logits = np.random.default_rng(1).standard_normal((2, 2, 3))
+    lab.forward(net, x)
+    for each in net, short:
+        lab.forward(each, x[:4])
+        lab.backward(each, 4, d_logits)
+    assert np.allclose(net.grad, short.grad, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 48])
+@pytest.mark.parametrize("rows, H", [(1, 1), (2, 1), (4, 1), (4, 2), (8, 2)])
+def test_products_with_recurrent_weights(rows, H, columns):
+    rng = np.random.default_rng(0)
+    W, S, B = rng.standard_normal((min(3, columns), rows, H)), min(3, columns), max(1, columns // 3)
+    h, dz = rng.standard_normal((H, S, B)), rng.standard_normal((rows, S, B))
+    view = lab.in_columns if H == 1 else lab.in_matrices
+    made, twice = np.empty((rows, S, B)), np.empty((2 * H, S, B))
+    times, weights = lab.recurrent(W, B)
+    times(weights, view(h), view(made))
+    assert np.allclose(made, np.einsum("srh,hsb->rsb", W, h))
+    to_h, out = lab.back_to_h(W, twice)
+    to_h(view(dz), out)
+    assert np.allclose(twice[:H], np.einsum("srh,rsb->hsb", W, dz))
+
+
+@every_cell
+def test_a_pass_in_parts_is_the_whole(kind, hard, hidden):
     net, x = network(kind, hard, hidden, T=12)
     whole = lab.forward(net, x)
-    lab.forward(net, x[:5])
-    lab.forward(net, x[5:7], go_on=True)
-    assert np.allclose(lab.forward(net, x[7:], go_on=True), whole, rtol=1e-12, atol=1e-14)
-    assert np.allclose(lab.forward(net, x), whole, rtol=1e-12, atol=1e-14), "and the next starts from zero"
+    for steps in 5, 6, 11, 12:
+        short, _ = network(kind, hard, hidden, T=steps)
+        short.p.W[...], short.p.V[...], short.p.b[...] = net.p.W, net.p.V, net.p.b
+        assert np.allclose(study.run_on(short, x), whole, rtol=1e-12, atol=1e-14)
+        assert np.allclose(study.run_on(short, x), whole, rtol=1e-12, atol=1e-14), "and the next starts from zero"
 
 
 @pytest.mark.parametrize("n", [1, 100, 250])
-def test_evaluation_in_blocks_is_that_of_each_sequence(n):
-    cell, rng = lab.Cell("lstm", 1, 6), np.random.default_rng(1)
+def test_evaluation_in_batches_is_that_of_each_sequence(n):
+    cell, rng = lab.Cell("lstm", 1, 15), np.random.default_rng(1)
     theta = rng.standard_normal((2, cell.P)).astype(np.float32)
-    net = lab.Network(cell, theta, 6, lab.EVAL_BLOCK, backward=False)
+    net = lab.Network(cell, theta, 15, lab.EVAL_BATCH, backward=False)
     x, y = rng.standard_normal((15, 2, n)).astype(np.float32), rng.integers(2, size=(2, n))
     loss, right = lab.evaluate(net, x, y)
     logits = lab.forward(lab.Network(cell, theta, 15, n, backward=False), x)
     assert np.allclose(loss, lab.cross_entropy(logits, y)[0], atol=1e-6)
     assert (right == (logits.argmax(axis=1) == y)).all()
-
-
-@pytest.mark.parametrize("kind", lab.GATES)
-@pytest.mark.parametrize("words", ["--gates sigmoid", "", "--gates sigmoid --hidden 2"])
-def test_what_is_measured_before_training(kind, words):
-    options = options_of(lab, *words.split(), "--seeds", "0,1")
-    cell = lab.Cell(kind, options.hidden, 9, options.gates == "hard_sigmoid")
-    theta = lab.init_theta(cell, options)
-    x, _ = lab.draw_fresh(options, lab.FRESH, lab.N_FRESH, 9)
-    x = x[:, :, :: lab.N_FRESH // lab.N_GRADIENT].astype(float)
-    net, difference = lab.Network(cell, theta.astype(float), 9, lab.N_GRADIENT), []
-    for step in (1e-5, -1e-5):
-        moved = x.copy()
-        moved[0] += step
-        logits = lab.forward(net, moved)
-        difference.append(logits[:, 1] - logits[:, 0])
-    expected = np.abs((difference[0] - difference[1]) / 2e-5).mean(axis=1)
-    measured = lab.measure(cell, theta, options, "before")
-    assert np.allclose(measured["first_input_gradient_before"], expected, rtol=1e-5)
-    assert ("forget_gate_before" in measured) == (kind == "lstm")
-    if kind == "lstm":
-        lab.forward(net, x)
-        assert np.allclose(measured["forget_gate_before"], net.row["f"].mean(axis=(0, 1, 3)))
-        assert 0.6 < measured["forget_gate_before"].min() < measured["forget_gate_before"].max() < 0.8, "0.70 or 0.73"
-    if options.hidden == 1:
-        assert np.allclose(measured["recurrent_weight_before"], net.p.W[:, -1, 0])
-
-
-@pytest.mark.parametrize("T", [9, 10])
-def test_a_latch_made_by_hand_holds_ten_times_as_long(T):
-    """Units that keep the sign, or change it at every step, with the read-out of the length that they are for."""
-    options, cell = options_of(lab, "--seeds", "0-2"), lab.Cell("srnn", 1, T)
-    theta = np.zeros((3, cell.P), np.float32)
-    p = lab.views(theta, cell.shapes)
-    p.W[:, 0, 0], p.W[:, 0, 1] = (3, -3, 0), 1  # the third forgets
-    p.V[:, 1, 0] = 1, (-1) ** (T - 1), 1
-    measured = lab.measure(cell, theta, options, "after")
-    for name in "fresh_accuracy", "ten_times_accuracy":
-        assert measured[name][:2].tolist() == [1, 1] and 0.4 < measured[name][2] < 0.6
-    assert lab.ten_times(9) == 91 and lab.ten_times(10) == 100
 
 
 @pytest.mark.parametrize("split", ["shuffled", "asker"])
@@ -200,13 +193,12 @@ def test_what_is_held_out_is_never_trained_on(split, tmp_path, monkeypatch):
     options, seen, looked_at = options_of(lab, *words.split()), [], []
     real_update, real_evaluate = lab.update, lab.evaluate
 
-    def update(net, state, x, y, *rest):
+    def update(net, adam, x, y, *rest):
         seen.append((x.copy(), y.copy()))
-        real_update(net, state, x, y, *rest)
+        return real_update(net, adam, x, y, *rest)
 
     def evaluate(net, x, y):
-        if x.shape[2] == 30:
-            looked_at.append((x.copy(), y.copy()))
+        looked_at.append((x.copy(), y.copy()))
         return real_evaluate(net, x, y)
 
     monkeypatch.setattr(lab, "update", update)
@@ -231,16 +223,63 @@ def test_updates_are_those_of_keras():
     """Adam of early 2018: epsilon 1e-7 beside the root of the second moment, both corrections in the rate."""
     options = options_of(lab, "--seeds", "0", "--dtype", "float64", "--gates", "sigmoid", "--lr", "0.01")
     cell = lab.Cell("lstm", 1, 5, False)
-    state, alive = lab.initial_state(cell, options), np.array([True])
-    net, theta = lab.Network(cell, state.theta, 5, 4), state.theta.copy()
+    adam, alive = lab.Adam(lab.init_theta(cell, options)), np.array([True])
+    net, theta = lab.Network(cell, adam.theta, 5, 4), adam.theta.copy()
     m, v, rng = np.zeros_like(theta), np.zeros_like(theta), np.random.default_rng(0)
     for t in range(1, 12):
         x, y = 1e-3 * rng.standard_normal((5, 1, 4)), rng.integers(2, size=(1, 4))
-        lab.update(net, state, x, y, options, alive)
+        lab.update(net, adam, x, y, options, alive)
         m, v = 0.9 * m + 0.1 * net.grad, 0.999 * v + 0.001 * net.grad**2
         theta -= 0.01 * math.sqrt(1 - 0.999**t) / (1 - 0.9**t) * m / (np.sqrt(v) + 1e-7)
-        assert np.allclose(state.theta, theta, rtol=1e-10, atol=1e-12)
-        state.step = t
+        assert adam.step == t and np.allclose(adam.theta, theta, rtol=1e-10, atol=1e-12)
+
+
+# -------------------------------------------------------------------------------------------------- measures
+
+
+@pytest.mark.parametrize("kind", lab.GATES)
+@pytest.mark.parametrize("words", ["--gates sigmoid", "", "--gates sigmoid --hidden 2"])
+def test_what_is_measured_before_and_after_training(kind, words):
+    options = options_of(lab, *words.split(), "--seeds", "0,1")
+    cell = lab.Cell(kind, options.hidden, 9, options.gates == "hard_sigmoid")
+    start = lab.init_theta(cell, options)
+    end = np.float32(1.2) * start
+    measured = study.measure(options, f"{kind}-9", end)["measures"]
+    x, _ = study.draw_fresh(options, study.FRESH, study.N_FRESH, 9)
+    x = x[:, :, :: study.N_FRESH // study.N_GRADIENT].astype(float)
+    for when, theta in ("before", start), ("after", end):
+        net, difference = lab.Network(cell, theta.astype(float), 9, study.N_GRADIENT), []
+        for step in (1e-5, -1e-5):
+            moved = x.copy()
+            moved[0] += step
+            logits = lab.forward(net, moved)
+            difference.append(logits[:, 1] - logits[:, 0])
+        expected = np.abs((difference[0] - difference[1]) / 2e-5).mean(axis=1)
+        assert np.allclose(measured[f"first_input_gradient_{when}"], expected, rtol=1e-5)
+        assert (f"forget_gate_{when}" in measured) == (kind == "lstm")
+        if kind == "lstm":
+            lab.forward(net, x)
+            assert np.allclose(measured[f"forget_gate_{when}"], net.row["f"].mean(axis=(0, 1, 3)))
+        assert (f"recurrent_weight_{when}" in measured) == (options.hidden == 1)
+        if options.hidden == 1:
+            assert np.allclose(measured[f"recurrent_weight_{when}"], net.p.W[:, -1, 0])
+    if kind == "lstm":
+        kept = measured["forget_gate_before"]
+        assert 0.6 < kept.min() < kept.max() < 0.8, "0.70 or 0.73"
+
+
+@pytest.mark.parametrize("T", [9, 10])
+def test_a_latch_made_by_hand_holds_ten_times_as_long(T):
+    """Units that keep the sign, or change it at every step, with the read-out of the length that they are for."""
+    options, cell = options_of(lab, "--seeds", "0-2"), lab.Cell("srnn", 1, T)
+    theta = np.zeros((3, cell.P), np.float32)
+    p = lab.views(theta, cell.shapes)
+    p.W[:, 0, 0], p.W[:, 0, 1] = (3, -3, 0), 1  # the third forgets
+    p.V[:, 1, 0] = 1, (-1) ** (T - 1), 1
+    measured = study.measure(options, f"srnn-{T}", theta)["measures"]
+    for name in "fresh_accuracy", "ten_times_accuracy":
+        assert measured[name][:2].tolist() == [1, 1] and 0.4 < measured[name][2] < 0.6
+    assert study.ten_times(9) == 91 and study.ten_times(10) == 100
 
 
 # -------------------------------------------------------------------------------------------------- landscape
@@ -248,8 +287,9 @@ def test_updates_are_those_of_keras():
 
 def test_the_landscape_is_that_of_two_networks_run_by_hand():
     found = lab.landscape()
-    n, T = lab.LANDSCAPE["points"], lab.LANDSCAPE["T"]
+    n, T = 101, 50
     assert found["unit"].shape == found["lstm"].shape == (T, n, n)
+    assert [(found[name][0], found[name][-1]) for name in "wb"] == [(0, 10), (-8, 2)]
     for row, column in (0, 0), (n // 2, n // 3), (n - 1, n - 1), (30, 40):
         w, b = found["w"][column], found["b"][row]
         x = h = c = 0.5
@@ -273,7 +313,7 @@ def test_another_program_can_rebuild_the_networks(arguments, tmp_path):
     for kind in lab.GATES:
         found = {name.split("/", 1)[1]: arrays[name] for name in arrays.files if name.startswith(f"{kind}-6/")}
         assert found["step"].tolist() == [0, 30] and found["y"].tolist() == [1, 1, 0, 0]
-        weights = [found[f"weights/{name}"].astype(float) for name in ("W", "V", "b")]
+        weights = [found[f"weights/{name}"][0].astype(float) for name in ("W", "V", "b")]
         for k in range(4):
             logits, trace = plain(kind, "sigmoid" not in arguments, *weights, found["x"][:, k].astype(float))
             e = np.exp(logits - logits.max())
@@ -281,3 +321,28 @@ def test_another_program_can_rebuild_the_networks(arguments, tmp_path):
             assert set(trace) - {"c"} <= set(found)
             assert all(np.allclose(found[name][-1, :, :, k], values, atol=1e-5) for name, values in trace.items()
                        if name in found)  # fmt: skip
+
+
+def test_pictures_say_more_of_a_run_that_has_been_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = "--seeds 0,4 --record 4 --lengths 5,9 --sequences 200 --eval-n 40 --steps 30 --cells srnn,lstm --out run"
+    assert lab.main(words.split()) == 0
+    renderer = load("visualize/information_latching.py")
+    first = "first_input_gradient.png"
+    assert renderer.main(["--run", "run", "--out", "plain"]) == 0
+    assert "python3 -m studies measure run" in capsys.readouterr().out and not (tmp_path / "plain" / first).exists()
+    measure_run(study, tmp_path / "run")
+    runs = json.loads((tmp_path / "run" / "measures.json").read_text())["runs"]
+    assert list(runs) == ["srnn-5", "srnn-9", "lstm-5", "lstm-9"]
+    assert renderer.main(["--run", "run", "--out", "more"]) == 0
+    assert (tmp_path / "more" / first).exists() and "studies measure" not in capsys.readouterr().out
+    assert (tmp_path / "plain" / "accuracy.png").read_bytes() != (tmp_path / "more" / "accuracy.png").read_bytes()
+
+
+def test_a_longer_run_starts_as_a_shorter_one(tmp_path):
+    words = "--seeds 0,4 --lengths 5 --cells srnn --sequences 200 --eval-n 40 --batch 8 --eval-every 10 --force".split()
+    losses = {}
+    for steps in 30, 70:
+        assert lab.main([*words, "--snapshot-every", "10", "--out", str(tmp_path), "--steps", str(steps)]) == 0
+        losses[steps] = json.loads((tmp_path / "results.json").read_text())["runs"]["srnn-5"]["history"]["batch_loss"]
+    assert losses[70][:30] == losses[30] and len(set(losses[70])) == 70, "each epoch has an order of its own"

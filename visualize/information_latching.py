@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draw a run of information_latching.py, and the studies made with it, into viz/information_latching/*.png.
 
-Reads results.json and snapshots.npz of the run and results.json of the studies; trains nothing.
+Reads results.json, snapshots.npz and measures.json of the run, and results.json and measures.json of the studies;
+trains nothing.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -10,6 +11,7 @@ Reads results.json and snapshots.npz of the run and results.json of the studies;
 
 import argparse
 import json
+import shlex
 import sys
 import zipfile
 import zlib
@@ -31,13 +33,21 @@ LANDSCAPE_STEPS = (1, 5, 10, 25, 50)
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -48,6 +58,15 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in Path("runs", headline.name).glob("*/results.json"))
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -63,9 +82,9 @@ def save_picture(figure, path):
 
 
 def study(point):
-    """results.json of a point of a study, "figure/asker" say."""
-    target = f"make {EXPERIMENT}-{point.split('/')[0]}"
-    return load_run(Path("results") / EXPERIMENT / point, EXPERIMENT, target, arrays=False)[0]
+    """results.json of a point of the studies, "figure/asker" say."""
+    command = f"python3 -m studies run {EXPERIMENT}/{point}"
+    return load_run(Path("results") / EXPERIMENT / point, EXPERIMENT, command, arrays=False)[0]
 
 
 def by_length(results, kind, value):
@@ -79,6 +98,11 @@ def kinds_of(results):
     return list(dict.fromkeys(run["cell"] for run in results["runs"].values()))
 
 
+def measured(results):
+    """Whether measures.json says something of the networks of a run."""
+    return all("measures" in run for run in results["runs"].values())
+
+
 def held_out(run):
     return run["final"]["val_accuracy"]
 
@@ -88,7 +112,7 @@ def fresh(run):
 
 
 def draw_accuracy(axis, results, value, spread=False):
-    """Mean of value over seeds at each length, a line for each kind; with its standard deviation, or each seed a dot."""
+    """Mean of value over seeds at each length, a line for a kind; with standard deviations, or a dot for a seed."""
     for place, kind in enumerate(kinds_of(results)):
         T, values = by_length(results, kind, value)
         if spread:
@@ -112,12 +136,15 @@ def says(results):
 
 
 def accuracy(results, _):
-    """Accuracy of a run at each of its lengths, on what is held out and on fresh sequences ten times longer."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), sharey=True)
+    """Accuracy of a run at each of its lengths, on what is held out and, if measured, on sequences ten times longer."""
+    panels = 1 + measured(results)
+    figure, axes = plt.subplots(1, panels, figsize=(10 if panels == 2 else 7, 4.4), sharey=True, squeeze=False)
+    axes = axes[0]
     draw_accuracy(axes[0], results, held_out)
-    draw_accuracy(axes[1], results, lambda run: run["measures"]["ten_times_accuracy"])
     axes[0].set(title="On sequences held out; a dot is a network, lines are means", ylabel="accuracy")
-    axes[1].set(title="The same networks on sequences ten times longer")
+    if panels == 2:
+        draw_accuracy(axes[1], results, lambda run: run["measures"]["ten_times_accuracy"])
+        axes[1].set(title="The same networks on sequences ten times longer")
     axes[0].set_ylim(min(0.45, axes[0].dataLim.y0) - 0.03, 1.03)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle("Who latches? " + says(results))
@@ -155,7 +182,7 @@ def first_input_gradient(results, _):
 
 
 def states(results, arrays):
-    """h over time for the four recorded sequences, the first seed's networks after training."""
+    """h over time for the four recorded sequences, the recorded seed's networks after training."""
     variants = list(results["runs"])
     lengths = sorted({run["T"] for run in results["runs"].values()})
     kinds = kinds_of(results)
@@ -170,7 +197,7 @@ def states(results, arrays):
             axis.plot(np.arange(1, len(h) + 1), h[:, k], color="#D55E00" if y[k] else "#56B4E9", linewidth=1.4,
                       label=f"first input {'+1' if y[k] else '−1'}" if k in (0, 2) else None)  # fmt: skip
         axis.set(ylim=(-1.05, 1.05), xlim=(0, len(h) + 1))
-        accuracy = run["measures"]["fresh_accuracy"][0]
+        accuracy = (fresh if measured(results) else held_out)(run)[results["recorded"]]
         axis.set_title(f"{NAME[run['cell']]}, T = {run['T']}" + (f": {accuracy:.2f}" if accuracy is not None else ""),
                        fontsize=10)  # fmt: skip
     for axis in axes[:, 0]:
@@ -178,7 +205,8 @@ def states(results, arrays):
     for axis in axes[-1]:
         axis.set_xlabel("step t")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle(f"Who keeps the sign? Seed {results['seeds'][0]} after training, and its accuracy")
+    seed = results["seeds"][results["recorded"]]
+    figure.suptitle(f"Who keeps the sign? Seed {seed} after training, and its accuracy")
     return figure
 
 
@@ -296,7 +324,7 @@ def gates():
         weight, yes = np.array(run["measures"]["recurrent_weight_before"], float), np.array(fresh(run), float)
         for k, (side, colour) in enumerate(((weight > 0, "#009E73"), (weight < 0, "#D55E00"))):
             bars = axes[1].bar(place + 0.4 * (k - 0.5), (yes[side] >= LATCHED).mean(), 0.38, color=colour,
-                               label=("h feeds the state", "h feeds against it")[k] if place == 0 else None)  # fmt: skip
+                               label=None if place else ("h feeds the state", "h feeds against it")[k])  # fmt: skip
             axes[1].bar_label(bars, [f"{(yes[side] >= LATCHED).sum()}/{side.sum()}"], padding=1, fontsize=9)
     axes[1].set_xticks(range(len(starts)), starts, fontsize=9)
     axes[1].set(ylim=(0, 1.1), ylabel="share that latches at T = 200")
@@ -368,9 +396,13 @@ def main(argv=None):
     out = options.out or (options.run / "viz" if options.run else folder)
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     command = f"python3 {EXPERIMENT}.py" + (f" --out {options.run}" if options.run else "")
-    results, arrays = load_run(options.run or run, EXPERIMENT, command)
-    for draw in accuracy, first_input_gradient, states, loss_landscape:
+    drawn = options.run or run
+    results, arrays = load_run(drawn, EXPERIMENT, command)
+    announce(drawn, run, f"visualize/{EXPERIMENT}.py")
+    for draw in accuracy, states, loss_landscape, *([first_input_gradient] if measured(results) else []):
         save_picture(draw(results, arrays), out / f"{draw.__name__}.png")
+    if not measured(results):
+        print(f"for first_input_gradient.png: python3 -m studies measure {shlex.quote(str(drawn))}")
     if not options.run:
         for draw in figure, update, time, gates, answer, gradient, longer:
             save_picture(draw(), out / f"{draw.__name__}.png")
