@@ -58,23 +58,42 @@ def job_of(experiment, point):
     return runner.make_job(Path(f"{experiment}.py"), [*argv, "--force"], watching)
 
 
+def is_headline(study, directory):
+    """Whether a folder is that of the experiment's headline, which keeps snapshots.npz."""
+    return directory.resolve() == (ROOT / study.lab.HEADLINE).resolve()
+
+
 def finish_point(study, point, directory):
-    """Measure the networks of a point that has just run, and keep their weights if the study wants them."""
-    if (directory / "snapshots.npz").exists():
-        with np.load(directory / "snapshots.npz") as file:
+    """Measure the networks of a point that has run, if that was not done before it was killed.
+
+    But for a headline, only results.json without the losses of single batches, measures.json and, if the study wants
+    them, the weights are kept.
+    """
+    snapshots, results = directory / "snapshots.npz", directory / "results.json"
+    headline = is_headline(study, directory)
+    if not snapshots.exists() or headline and (directory / "measures.json").exists():
+        return
+    if point in study.WEIGHTS:
+        with np.load(snapshots) as file:
             weights = {name: file[name] for name in file if "/weights/" in name}
         study.lab.write_whole(directory / "weights.npz", lambda file: np.savez_compressed(file, **weights))
-        measure_run(study, directory)
-        if point not in study.WEIGHTS:
-            (directory / "weights.npz").unlink()
-        if directory != ROOT / study.lab.HEADLINE:
-            (directory / "snapshots.npz").unlink()
+    measure_run(study, directory)
+    if headline:
+        return
+    found = json.loads(results.read_text())
+    for run in found["runs"].values():
+        run["history"].pop("batch_loss", None)
+    study.lab.write_whole(results, lambda file: file.write(f"{study.lab.to_json(found)}\n".encode()))
+    snapshots.unlink()
 
 
 def run_points(options):
     """Run points; returns the exit status, 1 if a shard failed."""
     points = points_of(options.names)
     jobs = {point: job_of(*point) for point in points}
+    for (experiment, point), job in jobs.items():
+        if runner.finished_command(job.out) == job.command:
+            finish_point(study_of(experiment), point, job.out)
     missing = [point for point, job in jobs.items() if runner.finished_command(job.out) != job.command]
     if not missing and not options.again:
         print(

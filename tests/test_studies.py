@@ -1,5 +1,6 @@
 """studies: shards of seeds leave what one process would have left, whatever is killed on the way."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 from conftest import ROOT, SCRIPTS
 
 from studies import runner
-from studies.__main__ import STUDIES, job_of, points_of, study_of
+from studies.__main__ import STUDIES, finish_point, job_of, points_of, study_of
 
 ORDER = "temporal_order_3bit.py --T 12 --batch 8 --eval-n 40"
 SHORT = {  # command lines of a blink
@@ -238,6 +239,26 @@ def test_measures_come_from_the_weights_that_are_kept(experiment):
         with np.load(folder / "weights.npz") as file:
             assert {name.split("/weights/")[0] for name in file} == set(results["runs"])
             assert all(len(file[name]) == len(results["seeds"]) for name in file)
+
+
+@pytest.mark.parametrize("point", ["thirty_seeds/default", "recipe/default"])
+def test_a_point_keeps_what_studies_need(point, tmp_path):
+    study = study_of("temporal_order_3bit")
+    words = [*ORDER.split()[1:], *"--steps 20 --eval-every 10 --snapshot-every 10 --seeds 0-3 --out".split()]
+    assert study.lab.main([*words, str(tmp_path)]) == 0
+    whole = json.loads((tmp_path / "results.json").read_text())
+    for _ in range(2):  # the second time there is nothing to do
+        finish_point(study, point, tmp_path)
+    weights = ["weights.npz"] if point in study.WEIGHTS else []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["measures.json", "results.json", *weights]
+    kept = json.loads((tmp_path / "results.json").read_text())
+    for run in whole["runs"].values():
+        assert len(run["history"].pop("batch_loss")) == 20
+    assert kept == whole
+    origin = json.loads((tmp_path / "measures.json").read_text())["from"]
+    assert origin["file"] == ("weights.npz" if weights else "snapshots.npz")
+    if weights:
+        assert origin["sha256"] == hashlib.sha256((tmp_path / "weights.npz").read_bytes()).hexdigest()
 
 
 def test_names_select_points():
