@@ -679,7 +679,7 @@ def words(options):
 
 def build_parser():
     """The command line, as argparse has it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
@@ -748,17 +748,18 @@ def parse_options(argv):
     return options, changed, parser
 
 
-def print_summary(runs, seeds, task="multiply"):
-    """The table that a run ends with."""
-    print(f"\n      parameters   solved   test MSE: median [range]{'sequences to ' + SOLVED[task]:>21}  seconds")
-    for variant, run in runs.items():
+def print_summary(results):
+    """The table that a run ends with; results: what results.json has."""
+    level = SOLVED[results["config"]["task"]]
+    print(f"\n      parameters   solved   test MSE: median [range]{'sequences to ' + level:>21}  seconds")
+    for variant, run in results["runs"].items():
         mse = np.array([value for value in run["final"]["test_mse"] if value is not None])
-        median = np.median([math.inf if n is None else n for n in run["sequences_to"][SOLVED[task]]])
+        median = np.median([math.inf if n is None else n for n in run["sequences_to"][level]])
         spread = f"{np.median(mse):.1e} [{mse.min():.1e}, {mse.max():.1e}]" if mse.size else "-"
         n = f"{median:,.0f}" if median < math.inf else "-"
-        solved = f"{(mse < LEVELS[SOLVED[task]]).sum()}/{len(seeds)}"
+        solved = f"{(mse < LEVELS[level]).sum()}/{len(results['seeds'])}"
         print(f"{variant:5}{run['trainable_parameters']:11}{solved:>9}{spread:>28}{n:>21}{run['wall_clock_s']:9.1f}")
-        for seed, step in [(seed, step) for seed, step in zip(seeds, run["diverged_at_step"]) if step is not None]:
+        for seed, step in [pair for pair in zip(results["seeds"], run["diverged_at_step"]) if pair[1] is not None]:
             print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
 
 
@@ -776,7 +777,7 @@ def main(argv=None, watch=None):
     results = {"schema": 1, "experiment": EXPERIMENT, "command": shlex.join(["python3", SCRIPT, *argv]),
                "config": config, "environment": environment(), "seeds": options.seeds, "runs": runs}  # fmt: skip
     write_run(Path(options.out), results, arrays)
-    print_summary(json.loads(to_json(runs)), options.seeds, options.task)
+    print_summary(json.loads(to_json(results)))
     where = "" if options.out == HEADLINE else f" --run {shlex.quote(options.out)}"
     print(f"\nwrote {Path(options.out, 'results.json')} and snapshots.npz; to draw them:")
     print(f"python3 visualize/{SCRIPT}{where} && python3 make_gifs/{SCRIPT}{where}")

@@ -705,7 +705,7 @@ def words(options):
 
 def build_parser():
     """The command line, as argparse has it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
@@ -772,17 +772,17 @@ def parse_options(argv):
     return options, changed, parser
 
 
-def print_summary(runs, seeds):
-    """The table that a run ends with."""
+def print_summary(results):
+    """The table that a run ends with; results: what results.json has."""
     print("\n      parameters   solved  accuracy: median [range]  sequences to 95 %  seconds")
-    for variant, run in runs.items():
+    for variant, run in results["runs"].items():
         accuracy = np.array([a for a in run["final"]["val_accuracy"] if a is not None])
         reached = [n for n in run["sequences_to_95"] if n is not None]
         spread = f"{np.median(accuracy):.3f} [{accuracy.min():.3f}, {accuracy.max():.3f}]" if accuracy.size else "-"
-        n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(seeds) else "-"
-        solved = f"{(accuracy == 1).sum()}/{len(seeds)}"
+        n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(results["seeds"]) else "-"
+        solved = f"{(accuracy == 1).sum()}/{len(results['seeds'])}"
         print(f"{variant:5}{run['trainable_parameters']:11}{solved:>9}{spread:>26}{n:>19}{run['wall_clock_s']:9.1f}")
-        for seed, step in [(seed, step) for seed, step in zip(seeds, run["diverged_at_step"]) if step is not None]:
+        for seed, step in [pair for pair in zip(results["seeds"], run["diverged_at_step"]) if pair[1] is not None]:
             print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
 
 
@@ -800,7 +800,7 @@ def main(argv=None, watch=None):
     results = {"schema": 1, "experiment": EXPERIMENT, "command": shlex.join(["python3", SCRIPT, *argv]),
                "config": config, "environment": environment(), "seeds": options.seeds, "runs": runs}  # fmt: skip
     write_run(Path(options.out), results, arrays)
-    print_summary(json.loads(to_json(runs)), options.seeds)
+    print_summary(json.loads(to_json(results)))
     where = "" if options.out == HEADLINE else f" --run {shlex.quote(options.out)}"
     print(f"\nwrote {Path(options.out, 'results.json')} and snapshots.npz; to draw them:")
     print(f"python3 visualize/{SCRIPT}{where} && python3 make_gifs/{SCRIPT}{where}")

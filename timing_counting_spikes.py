@@ -821,7 +821,7 @@ def words(options):
 
 def build_parser():
     """The command line, as argparse has it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, switch, real = parser.add_argument, argparse.BooleanOptionalAction, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
@@ -903,19 +903,19 @@ def parse_options(argv):
     return options, changed, parser
 
 
-def print_summary(runs, seeds):
-    """The table that a run ends with."""
+def print_summary(results):
+    """The table that a run ends with; results: what results.json has."""
     print("\n          parameters   solved   solve rate: median [range]      test MSE  sequences to 0.99  seconds")
-    for variant, run in runs.items():
+    for variant, run in results["runs"].items():
         rate, mse = (np.array([value for value in run["final"][name] if value is not None])
                      for name in ("solve_rate", "test_mse"))  # fmt: skip
         median = np.median([math.inf if n is None else n for n in run["sequences_to_99"]])
         spread = f"{np.median(rate):.3f} [{rate.min():.3f}, {rate.max():.3f}]" if rate.size else "-"
         error, n = f"{np.median(mse):.1e}" if mse.size else "-", f"{median:,.0f}" if median < math.inf else "-"
-        solved = f"{(rate >= SOLVED).sum()}/{len(seeds)}"
+        solved = f"{(rate >= SOLVED).sum()}/{len(results['seeds'])}"
         print(f"{variant:9}{run['trainable_parameters']:11}{solved:>9}{spread:>29}{error:>14}{n:>19}"
               f"{run['wall_clock_s']:9.1f}")  # fmt: skip
-        for seed, step in [(seed, step) for seed, step in zip(seeds, run["diverged_at_step"]) if step is not None]:
+        for seed, step in [pair for pair in zip(results["seeds"], run["diverged_at_step"]) if pair[1] is not None]:
             print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
 
 
@@ -933,7 +933,7 @@ def main(argv=None, watch=None):
     results = {"schema": 1, "experiment": EXPERIMENT, "command": shlex.join(["python3", SCRIPT, *argv]),
                "config": config, "environment": environment(), "seeds": options.seeds, "runs": runs}  # fmt: skip
     write_run(Path(options.out), results, arrays)
-    print_summary(json.loads(to_json(runs)), options.seeds)
+    print_summary(json.loads(to_json(results)))
     where = "" if options.out == HEADLINE else f" --run {shlex.quote(options.out)}"
     print(f"\nwrote {Path(options.out, 'results.json')} and snapshots.npz; to draw them:")
     print(f"python3 visualize/{SCRIPT}{where} && python3 make_gifs/{SCRIPT}{where}")

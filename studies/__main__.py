@@ -121,7 +121,7 @@ def run_command(options):
     status = report(runner.run_jobs([job], options.jobs, options.shard, options.again))
     if not status:
         results = json.loads((job.out / "results.json").read_text())
-        job.lab.print_summary(results["runs"], results["seeds"])
+        job.lab.print_summary(results)
         print(f"\nwrote {job.out / 'results.json'} and snapshots.npz")
     return status
 

@@ -321,7 +321,8 @@ def test_a_quick_run_leaves_what_the_design_says(name, quick):
 def test_the_docstring_shows_what_the_headline_prints(name, capsys):
     lab = lab_of(name)
     study, seeds = EXPERIMENTS[name].headline
-    runs = json.loads((ROOT / "results" / name / study / "results.json").read_text())["runs"]
+    results = json.loads((ROOT / "results" / name / study / "results.json").read_text())
+    runs = results["runs"]
 
     def of_seed_0(value):  # of thirty: it is the headline's, to the bit
         if isinstance(value, dict):
@@ -330,7 +331,8 @@ def test_the_docstring_shows_what_the_headline_prints(name, capsys):
 
     if len(seeds) == 1:
         runs = of_seed_0(runs)
-    lab.print_summary({variant: run for variant, run in runs.items() if f"\n    {variant} " in lab.__doc__}, seeds)
+    shown = {variant: run for variant, run in runs.items() if f"\n    {variant} " in lab.__doc__}
+    lab.print_summary(results | {"runs": shown, "seeds": seeds})
     head, *rows = (line for line in capsys.readouterr().out.splitlines() if line)
     assert head in lab.__doc__
     for row in rows:
