@@ -57,7 +57,8 @@ class Job:
     """A command line of a script, to be run by seeds.
 
     texts: {path: text} of what a shard's folder holds; study: the module that watches training, or ""; argv: without
-    options for seeds, output and recorded seed; lab: the script as a module, which parsed the command line.
+    options for seeds, output and recorded seed; lab: the script as a module, which parsed the command line; origin: the
+    commit of the texts, and whether they differ from it, known when the job is to run.
     """
 
     lab: object
@@ -68,6 +69,7 @@ class Job:
     seeds: list
     record: int
     out: Path
+    origin: dict = None
 
     @property
     def key(self):
@@ -246,6 +248,8 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
     most: seeds in a shard, or None; again: run finished jobs, too; finish(job) is called when a job's files are there.
     """
     pending = [job for job in jobs if again or finished_command(job.out) != job.command]
+    for job in pending:
+        job.origin = {name: job.lab.environment()[name] for name in ("commit", "dirty")}
     failed, running = 0, set()
     with contextlib.ExitStack() as stack:
         locks = {id(job): stack.enter_context(locked(job.out)) for job in pending}
@@ -299,8 +303,8 @@ def merge(job, shards, finish):
     machines = [{name: value for name, value in results["environment"].items() if name not in ("commit", "dirty")}
                 for results in found]  # fmt: skip
     environments = [machine for k, machine in enumerate(machines) if machine not in machines[:k]]
-    here = {name: job.lab.environment()[name] for name in ("commit", "dirty")}
-    results = {**found[recorded], "command": job.command, "seeds": job.seeds, "environment": machines[recorded] | here}
+    results = {**found[recorded], "command": job.command, "seeds": job.seeds}
+    results["environment"] = machines[recorded] | job.origin
     results["config"] |= {"seeds": job.seeds, "record": job.record}
     results["runs"] = merge_values("runs", [each["runs"] for each in found], places, recorded)
     results["environments"] = environments
