@@ -10,16 +10,19 @@ from contestants import np, split
 
 def sizes(row):
     """Of gates of one kind, of cells, of all units; which gate each cell has."""
-    b, n, _ = row.units
-    return b, n, 2 * b + n, np.tile(np.arange(b), row.S)
+    blocks, H = row.kind.blocks, row.kind.H
+    return blocks, H, 2 * blocks + H, np.tile(np.arange(blocks), row.kind.per_block)
 
 
-def step_of_units(row, z, s, tanh, sigmoid, concatenate):
-    """Outputs of all units (..., U) and states (..., n), from net inputs z (..., U) and states before."""
-    b, n, _, gate = sizes(row)
-    y_in, g, y_out = sigmoid(z[..., :b]), row.g_range * tanh(z[..., b : b + n] / 2), sigmoid(z[..., b + n :])
-    s = s + y_in[..., gate] * g
-    return concatenate([y_in, y_out[..., gate] * row.h_range * tanh(s / 2), y_out], -1), s
+RANGES = {"equations": (1, 2), "caption": (2, 1)}  # of h and g
+
+
+def step_of_units(row, net, s, tanh, sigmoid, concatenate):
+    """Outputs of all units (..., U) and states (..., H), from net inputs (..., U) and states before."""
+    (blocks, H, _, gate), (h_range, g_range) = sizes(row), RANGES[row.reading.ranges]
+    y_in, y_out = sigmoid(net[..., :blocks]), sigmoid(net[..., blocks + H :])
+    s = s + y_in[..., gate] * g_range * tanh(net[..., blocks : blocks + H] / 2)
+    return concatenate([y_in, y_out[..., gate] * h_range * tanh(s / 2), y_out], -1), s
 
 
 class Jax:
@@ -29,19 +32,19 @@ class Jax:
         import jax
 
         jax.config.update("jax_enable_x64", True)  # the script's default
-        jnp, (b, n, U, _) = jax.numpy, sizes(row)
+        jnp, (blocks, H, U, _) = jax.numpy, sizes(row)
         self.S, self.T = S, T
 
         def cost(theta, x, end, target):  # of one trial: theta (P,), x (T,) symbols, target (O,)
-            p = split(theta, row.shapes)
+            p = split(theta, row.kind.shapes)
             inputs = p["I"][x] + p["b"][:, 0]
 
             def step(carry, given):
                 y, s = step_of_units(row, given + p["R"] @ jax.lax.stop_gradient(carry[0]), carry[1],
                                      jnp.tanh, jax.nn.sigmoid, jnp.concatenate)  # fmt: skip
-                return (y, s), y[b : b + n]
+                return (y, s), y[blocks : blocks + H]
 
-            _, cells = jax.lax.scan(step, (jnp.zeros(U), jnp.zeros(n)), inputs)
+            _, cells = jax.lax.scan(step, (jnp.zeros(U), jnp.zeros(H)), inputs)
             y = jax.nn.sigmoid(p["V"] @ cells[end] + p["c"][:, 0])
             return 0.5 * jnp.square(target - y).sum(), (y, target - y)
 
@@ -70,15 +73,15 @@ class Torch:
         self.torch, self.row = torch, row
 
     def update(self, theta, x, end, target, rate, present):
-        torch, row, (b, n, U, _) = self.torch, self.row, sizes(self.row)
+        torch, row, (blocks, H, U, _) = self.torch, self.row, sizes(self.row)
         theta = torch.from_numpy(theta).requires_grad_()
-        p, S = split(theta, row.shapes), len(theta)
+        p, S = split(theta, row.kind.shapes), len(theta)
         inputs = p["I"][torch.arange(S), torch.from_numpy(x.astype(np.int64))] + p["b"][..., 0]  # (T, S, U)
-        y, s, cells = theta.new_zeros(S, U), theta.new_zeros(S, n), []
+        y, s, cells = theta.new_zeros(S, U), theta.new_zeros(S, H), []
         for given in inputs.unbind(0):
             z = torch.baddbmm(given[..., None], p["R"], y.detach()[..., None])[..., 0]
             y, s = step_of_units(row, z, s, torch.tanh, torch.sigmoid, torch.cat)
-            cells.append(y[:, b : b + n])
+            cells.append(y[:, blocks : blocks + H])
         last = torch.stack(cells)[torch.from_numpy(end), torch.arange(S)]
         y = torch.sigmoid((p["V"] @ last[..., None])[..., 0] + p["c"][..., 0])
         e = torch.from_numpy(np.ascontiguousarray(target.T)) - y
@@ -99,7 +102,7 @@ def replace_update(module, kind):
         )
         first = not made
         if first:
-            assert net.row.c == "F" and net.row.symbolic and not net.row.every_step, "for rows like 6a alone"
+            assert net.row.kind.output_gates and batch.x.ndim == 3 and not net.row.every_step, "for rows like 6a alone"
             made.append(kind(net.row, len(net.theta), 112))
         before = net.theta.copy()
         theta, y, e = made[0].update(

@@ -11,6 +11,7 @@ Reads results.json and snapshots.npz of the run; trains nothing.
 import argparse
 import json
 import re
+import shlex
 import sys
 import zipfile
 import zlib
@@ -41,13 +42,21 @@ def command_of(run):
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -58,6 +67,16 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    found = Path("runs", headline.parts[1]).glob("*/results.json")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in found)
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -146,8 +165,8 @@ def animate(results, arrays, n_frames):
         for row in range(values.shape[2]):
             style = ("-", "--", ":", "-.")[row // blocks]
             cell = f", cell {row // blocks + 1}" if values.shape[2] > blocks else ""
-            (line,) = axis.plot([], [], style, color=BLOCK_COLOUR[row % blocks], label=f"block {row % blocks + 1}{cell}",
-                                linewidth=1.8)  # fmt: skip
+            label = f"block {row % blocks + 1}{cell}"
+            (line,) = axis.plot([], [], style, color=BLOCK_COLOUR[row % blocks], label=label, linewidth=1.8)
             lines.append((line, values[..., row]))
         if key == "s":
             handles = axis.get_legend_handles_labels()
@@ -157,7 +176,7 @@ def animate(results, arrays, n_frames):
     figure.legend(*handles, loc="outside lower center", ncols=4)
 
     axis = figure.add_subplot(grid[-1])
-    at, wrong = np.array(run["history"]["step"]), np.array(run["history"]["wrong"], float)[:, 0]
+    at, wrong = np.array(run["history"]["step"]), np.array(run["history"]["wrong"], float)[:, results["recorded"]]
     axis.plot(at, wrong, color="#BBBBBB", linewidth=1.2)
     (past,) = axis.plot([], [], color=OURS)
     (now,) = axis.plot([], [], "o", color=OURS, markersize=8)
@@ -177,7 +196,9 @@ def animate(results, arrays, n_frames):
         here = wrong[before][-1] if before.any() else np.nan  # as last measured
         past.set_data(np.append(at[before], step[k]), np.append(wrong[before], here))
         now.set_data([step[k]], [here])
-        title.set_text(f"Row {name}, trial {results['seeds'][0]}, after {step[k]:,} training sequences")
+        title.set_text(
+            f"Row {name}, trial {results['seeds'][results['recorded']]}, after {step[k]:,} training sequences"
+        )
 
     return figure, [line for line, _ in lines] + [past, now, title], draw, len(shown)
 
@@ -198,8 +219,9 @@ def main(argv=None):
     if not 1 <= options.fps <= 50 or options.n_frames < 1:
         parser.error("--fps is from 1 to 50, --n-frames at least 1")
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
-    run = options.run or Path("results") / EXPERIMENT / HEADLINE
-    results, arrays = load_run(run, EXPERIMENT, command_of(options.run))
+    headline = Path("results") / EXPERIMENT / HEADLINE
+    results, arrays = load_run(options.run or headline, EXPERIMENT, command_of(options.run))
+    announce(options.run or headline, headline, f"make_gifs/{EXPERIMENT}.py")
     save_gif(*animate(results, arrays, options.n_frames), options.fps, out)
     return 0
 

@@ -63,7 +63,8 @@ def load_run(directory, experiment, command, arrays=True):
 def announce(run, headline, renderer):
     """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
     print(f"drawing {run}")
-    runs = sorted((path.stat().st_mtime, path.parent) for path in Path("runs", headline.name).glob("*/results.json"))
+    found = Path("runs", headline.parts[1]).glob("*/results.json")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in found)
     if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
         print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 

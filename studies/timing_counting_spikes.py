@@ -9,8 +9,12 @@ from studies.report import load_point, spread, table, wilson
 
 # ---------------------------------------------------------------------------------------------------- points
 
-GENERATORS = {"--task gts": (10, 20, 30, 50), "--task pfg --wave cos": (10, 25), "--task pfg --wave triangle": (10, 25),
-              "--task pfg --wave rectangle": (10, 25)}  # fmt: skip
+GENERATORS = {
+    "--task gts": (10, 20, 30, 50),
+    "--task pfg --wave cos": (10, 25),
+    "--task pfg --wave triangle": (10, 25),
+    "--task pfg --wave rectangle": (10, 25),
+}
 POINTS = {
     "thirty_seeds/default": "--seeds 0-29",
     "thirty_seeds/writeup": "--seeds 0-29 --recipe writeup",
@@ -163,8 +167,10 @@ def measure_distances(net, batches, options):
     steps_left = np.tile(last[:, 0, 0], (n, 1))
 
     def error(cells, values):
-        return [read_out_error(of_seed, wanted, lab.stream(seed, BLUR))
-                for seed, of_seed, wanted in zip(options.seeds, cells, values)]  # fmt: skip
+        return [
+            read_out_error(of_seed, wanted, lab.stream(seed, BLUR))
+            for seed, of_seed, wanted in zip(options.seeds, cells, values)
+        ]
 
     measures = {
         "timing_error": np.abs(off).mean(axis=1),
@@ -178,8 +184,11 @@ def measure_distances(net, batches, options):
     if options.D_min >= LAST:
         same = [steps_left] * len(left)
         one_cell = np.array([error(left[..., k : k + 1], same) for k in range(H)])  # (H, S)
-        measures |= {"left_error": np.array(error(left, same)), "best_cell_error": one_cell.min(axis=0),
-                     "timers": (one_cell <= 1).mean(axis=0)}  # fmt: skip
+        measures |= {
+            "left_error": np.array(error(left, same)),
+            "best_cell_error": one_cell.min(axis=0),
+            "timers": (one_cell <= 1).mean(axis=0),
+        }
     return measures | {name: np.mean([shares[name] for shares in moves], axis=0) for name in moves[0]}
 
 
@@ -254,8 +263,16 @@ def row_of(words, run):
     """What a table says of a run on msd: weights, solved, solve rate, error, sequences."""
     solve = rates(run)
     reached = sum(n is not None for n in run["sequences_to_99"])
-    return [words, run["weights"][0], counted(solve >= 0.99), f"{reached}; {sum(run['fell'])}", f"{solve.mean():.3f}",
-            spread(solve.tolist(), ".3f"), spread(run["test_mse"], ".1e"), to_99(run)]  # fmt: skip
+    return [
+        words,
+        run["weights"][0],
+        counted(solve >= 0.99),
+        f"{reached}; {sum(run['fell'])}",
+        f"{solve.mean():.3f}",
+        spread(solve.tolist(), ".3f"),
+        spread(run["test_mse"], ".1e"),
+        to_99(run),
+    ]
 
 
 LENGTHS = (300, 600)
@@ -429,9 +446,12 @@ def timing_generate():
         for run in together(f"generate/{name}").values():
             period = int(name.split("-")[1])
             whole = 1500 if name.startswith("gts") else 1500 // period * period
-            row += [counted(rates(run) >= 0.99), spread(run["test_mse"], ".1e"),
-                    counted([value == whole for value in run["exact_until"]]),
-                    spread(run["exact_until"], ",.0f")]  # fmt: skip
+            row += [
+                counted(rates(run) >= 0.99),
+                spread(run["test_mse"], ".1e"),
+                counted([value == whole for value in run["exact_until"]]),
+                spread(run["exact_until"], ",.0f"),
+            ]
         rows.append(row)
     return table(*rows)
 

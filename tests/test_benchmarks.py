@@ -149,7 +149,7 @@ def test_a_step_of_1997_by_something_else_stops(tmp_path):
         name = "Idle"
 
         def __init__(self, row, S, T):
-            self.outputs = np.zeros((row.outputs, S))
+            self.outputs = np.zeros((row.kind.outputs, S))
 
         def update(self, theta, x, end, target, rate, present):
             assert x.shape[1:] == end.shape == (len(theta),) and target.shape == self.outputs.shape

@@ -11,6 +11,7 @@ Reads results.json and snapshots.npz of the run and results.json of the rows; tr
 import argparse
 import json
 import re
+import shlex
 import sys
 import zipfile
 import zlib
@@ -30,7 +31,8 @@ BLOCK_COLOUR = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 TASKS = {
     "1": "1: embedded Reber grammar", "2a": "2a: noise-free sequences", "2b": "2b: no local regularities",
     "2c": "2c: very long lags", "3a": "3a: two sequences", "3b": "3b: noise on the signal", "3c": "3c: noisy targets",
-    "4": "4: adding", "5": "5: multiplication", "6a": "6a: temporal order, 2 symbols", "6b": "6b: temporal order, 3 symbols",
+    "4": "4: adding", "5": "5: multiplication", "6a": "6a: temporal order, 2 symbols",
+    "6b": "6b: temporal order, 3 symbols",
 }  # fmt: skip
 SYMBOLS = "EBabcdXY"  # of task 6
 
@@ -45,13 +47,21 @@ def command_of(run):
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure."""
+    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+
+    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    """
     path = directory / "results.json"
     try:
         results = json.loads(path.read_text())
         found, _ = (results["experiment"], results["schema"]), (results["config"], results["runs"], results["seeds"])
         if found != (experiment, 1):
             sys.exit(f"{path} is of {found[0]}, schema {found[1]}, not of {experiment}, schema 1")
+        results["recorded"] = results["seeds"].index(results["config"].get("record", results["seeds"][0]))
+        if (directory / "measures.json").exists():
+            path = directory / "measures.json"
+            for name, measured in json.loads(path.read_text())["runs"].items():
+                results["runs"][name] |= measured
         snapshots = {}
         if arrays:
             path = directory / "snapshots.npz"
@@ -62,6 +72,16 @@ def load_run(directory, experiment, command, arrays=True):
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         sys.exit(f"{path} is damaged, or not of this program")
     return results, snapshots
+
+
+# shared block
+def announce(run, headline, renderer):
+    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    print(f"drawing {run}")
+    found = Path("runs", headline.parts[1]).glob("*/results.json")
+    runs = sorted((path.stat().st_mtime, path.parent) for path in found)
+    if run == headline and runs and runs[-1][0] > (headline / "results.json").stat().st_mtime:
+        print(f"a newer run: python3 {renderer} --run {shlex.quote(str(runs[-1][1]))}")
 
 
 # shared block
@@ -79,10 +99,9 @@ def save_picture(figure, path):
 def rows_run():
     """{row: its results} of the rows that results/ has, in the order of the paper's tables."""
     folder = ROOT / "results" / EXPERIMENT
-    command = f"python3 {EXPERIMENT}.py"
-    headline, _ = load_run(folder / HEADLINE, EXPERIMENT, command, arrays=False)
+    headline, _ = load_run(folder / HEADLINE, EXPERIMENT, f"python3 {EXPERIMENT}.py", arrays=False)
     names = headline["runs"][HEADLINE]["paper"]
-    return {name: load_run(folder / name, EXPERIMENT, f"{command} --task {name}", arrays=False)[0]
+    return {name: load_run(folder / name, EXPERIMENT, f"python3 -m studies run {EXPERIMENT}/{name}", arrays=False)[0]
             for name in names if (folder / name / "results.json").exists()}  # fmt: skip
 
 
@@ -211,7 +230,7 @@ def learning_curve(results, _):
 
 
 def gates_and_states(results, arrays):
-    """One sequence through the first trial's network after training: input, input gates, states, output gates."""
+    """One sequence through the recorded trial's network at its last snapshot: input, gates and states."""
     ((name, run),) = results["runs"].items()
     k, task = 0, name.split("-")[0]
     length = int(arrays[f"{name}/length"][k])
@@ -242,7 +261,9 @@ def gates_and_states(results, arrays):
     if target.ndim == 2 and len(output) == 1:
         off = np.abs(output[0, :, k].astype(float) - target[:, k]).max()
         said = f"; its outputs on this sequence are off by at most {off:.2f}"
-    figure.suptitle(f"Row {name}, trial {results['seeds'][0]}, at the end of training{said}", fontsize=12)
+    figure.suptitle(
+        f"Row {name}, trial {results['seeds'][results['recorded']]}, at the end of training{said}", fontsize=12
+    )
     return figure
 
 
@@ -256,8 +277,9 @@ def draw_input(axis, x, task, t):
         if letters:
             for step, symbol in zip(t, x):
                 mark = step in relevant
-                axis.text(step, 0.75 if mark else 0.3, letters[symbol], ha="center", va="center", fontsize=13 if mark else 7,
-                          weight="bold" if mark else "normal", color="#000000" if mark else "#888888")  # fmt: skip
+                size, weight, colour = (13, "bold", "#000000") if mark else (7, "normal", "#888888")
+                axis.text(step, 0.75 if mark else 0.3, letters[symbol], ha="center", va="center", fontsize=size,
+                          weight=weight, color=colour)  # fmt: skip
         else:
             axis.plot(t, x / max(x.max(), 1), ".", color="#888888", markersize=4)
         what = "input" if letters else "input, numbers of symbols"
@@ -286,6 +308,7 @@ def main(argv=None):
     out = options.out or (options.run / "viz" if options.run else folder)
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     made = load_run(options.run or run, EXPERIMENT, command_of(options.run))
+    announce(options.run or run, run, f"visualize/{EXPERIMENT}.py")
     for draw in learning_curve, gates_and_states:
         save_picture(draw(*made), out / f"{draw.__name__}.png")
     if not options.run:
