@@ -1366,7 +1366,7 @@ def words(options):
 
 def build_parser():
     """The command line, as argparse has it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add = parser.add_argument
     add("--task", choices=ROWS, default="6a", metavar="ROW", help="row of the paper's tables")
