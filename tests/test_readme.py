@@ -40,6 +40,12 @@ def test_commands_parse():
             load(script).parse_options(arguments.split())
 
 
+def test_points_that_are_named_exist():
+    commands = re.findall(r"`python3 -m studies run ([^`]+)`", README.replace("\n", " "))
+    names = [command.split() for command in commands if "NAME" not in command and "--" not in command]
+    assert len(names) > 15 and all(studies.points_of(some) for some in names)
+
+
 def test_rows_and_readings_of_1997_that_were_not_run_are_named():
     folder = ROOT / "results" / study.lab.EXPERIMENT
     not_run = {point for point in study.POINTS if not (folder / point / "results.json").exists()}

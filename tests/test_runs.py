@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -10,10 +11,11 @@ import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, SCRIPTS, load
+from conftest import RENDERERS, ROOT, SCRIPTS, load
 
 from studies.report import measure_run
 from studies.runner import spell
@@ -545,6 +547,28 @@ def test_renderers_name_what_is_missing_or_damaged(name, folder, quick, tmp_path
         fails("run/results.json is damaged")
     (found / "results.json").write_text(results.replace(f'"experiment": "{name}', '"experiment": "other'))
     fails("other")
+
+
+@pytest.mark.parametrize("path", RENDERERS)
+def test_renderers_say_which_run_they_draw_and_which_is_newer(path, tmp_path, monkeypatch, capsys):
+    renderer = load(path)
+    if not hasattr(renderer, "announce"):
+        return  # that of the benchmarks, which has no runs
+    monkeypatch.chdir(tmp_path)
+    experiment = path.split("/")[1].removesuffix(".py")
+    headline = Path(load(f"{experiment}.py").HEADLINE)
+    newer = Path("runs", experiment, "seeds-0-29")
+    for folder, time in (headline, 100), (newer, 200), (newer.with_name("older"), 50):
+        folder.mkdir(parents=True)
+        (folder / "results.json").write_text("{}")
+        os.utime(folder / "results.json", (time, time))
+    renderer.announce(headline, headline, path)
+    assert capsys.readouterr().out == f"drawing {headline}\na newer run: python3 {path} --run {newer}\n"
+    renderer.announce(newer, headline, path)
+    assert capsys.readouterr().out == f"drawing {newer}\n"
+    os.utime(headline / "results.json", (300, 300))
+    renderer.announce(headline, headline, path)
+    assert capsys.readouterr().out == f"drawing {headline}\n"
 
 
 @every_experiment
