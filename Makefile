@@ -3,7 +3,7 @@
 # make studies  the runs behind the tables of the README; those that are there are not run again
 # make paper    the tables of 1997: the rows that take minutes to half an hour (the others: lstm_1997/long-rows)
 # make bench    speed and memory beside PyTorch, JAX and C, with what of them is there; make bench-peers installs the two
-# make clean    remove what the above have left, but not results/ and viz/
+# make clean    remove what the above have left, but not results/, viz/ and runs/
 #
 # JOBS=4 make studies runs four processes side by side. python3 -m studies list names every point.
 
@@ -66,5 +66,5 @@ bench-peers: $(VENV)/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
