@@ -30,6 +30,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 20 * 60  # seconds that a shard may take
+PATIENCE = 10  # seconds in which the shards of a runner that was killed end
 WITHOUT_SEEDS = ("step", "batch_loss", "paper")  # lists of results.json without an axis of seeds
 
 # Runs in a shard's process. It ends when the process that started it is gone.
@@ -231,14 +232,15 @@ def locked(out):
     """Hold the lock of a run's folder: one runner at a time, none beside the last shards of one that was killed."""
     (out / ".shards").mkdir(parents=True, exist_ok=True)
     with open(out / ".shards" / "lock", "w") as file:
-        for attempt in range(100):
+        started = time.monotonic()
+        while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                if time.monotonic() - started > PATIENCE:
+                    sys.exit(f"another run is at work in {out}")
                 time.sleep(0.1)
-        else:
-            sys.exit(f"another run is at work in {out}")
         yield file.fileno()
 
 
@@ -256,18 +258,21 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
         wanted = 1 if len(pending) >= 2 * workers else workers
         shards = {id(job): cut(job, wanted, most) for job in pending}
         todo = [shard for job in pending for shard in shards[id(job)] if not shard.finished]
+        left = {
+            id(job): sum(shard.job is job for shard in todo) for job in pending
+        }  # shards whose process must end well
+        for job in pending:
+            if not left[id(job)]:  # killed before they were merged
+                merge(job, shards[id(job)], finish)
         executor = stack.enter_context(ThreadPoolExecutor(workers))
         futures = {executor.submit(run_shard, shard, running, locks[id(shard.job)]): shard for shard in todo}
-        for job in pending:
-            if all(shard.finished for shard in shards[id(job)]):  # killed before they were merged
-                merge(job, shards[id(job)], finish)
         try:
             for number, (shard, words, error) in enumerate(completed(futures), start=1):
-                print(
-                    f"{number} of {len(todo)}  {shard.name} {words}", *([error] if error else []), sep="\n", flush=True
-                )
+                lines = [error] if error else []
+                print(f"{number} of {len(todo)}  {shard.name} {words}", *lines, sep="\n", flush=True)
                 failed += bool(error)
-                if not error and all(other.finished for other in shards[id(shard.job)]):
+                left[id(shard.job)] -= not error
+                if not left[id(shard.job)]:
                     merge(shard.job, shards[id(shard.job)], finish)
         except KeyboardInterrupt:
             executor.shutdown(wait=False, cancel_futures=True)

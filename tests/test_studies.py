@@ -20,13 +20,30 @@ from studies.__main__ import STUDIES, finish_point, job_of, points_of, study_of
 
 ORDER = "temporal_order_3bit.py --T 12 --batch 8 --eval-n 40"
 SHORT = {  # command lines of a blink
-    ORDER: "--steps 60 --eval-every 20 --seeds 4,0-6 --record 5".replace("4,0-6", "9,0-6"),
+    ORDER: "--steps 60 --eval-every 20 --seeds 9,0-6 --record 5",
     "multiplication_problem.py --T-min 12 --T-max 14 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
     "timing_counting_spikes.py --T 24 --D-min 3 --D-max 10 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
     "information_latching.py --lengths 5,9 --sequences 200 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
-    "lstm_1997.py --task 2a": "--seeds 0-5 --steps 1200 --eval-n 40",  # trials end at different sequences
-    "lstm_1997.py --task 1-5 --update sequence": "--seeds 0-3 --steps 700 --eval-n 40",
+    "lstm_1997.py --eval-n 40": "--steps 300 --seeds 1,3,0,2 --eval-every 50",  # trials 1 and 3, a shard, stop early
+    "lstm_1997.py --task 1-5 --update sequence": "--seeds 0-3 --steps 300 --eval-n 40",
 }
+HASTY = {  # changes of lstm_1997.py with which some trials stop early, and checkpoints are made at each evaluation
+    "CHUNK = 500 ": "CHUNK = 50 ", "WINDOW = 2000 ": "WINDOW = 20 ", '"6a": [Rule(1, 0.1)]': '"6a": [Rule(16)]',
+    '"6a": 0.3': '"6a": 0.52', "- saved >= 1:": "- saved >= 0:",
+}  # fmt: skip
+
+
+def words_of(command, folder):
+    """The words of a command line; of lstm_1997.py, of a copy in the folder that is changed to be hasty."""
+    script, *words = command.split()
+    if script == "lstm_1997.py":
+        source = (ROOT / script).read_text()
+        for text, other in HASTY.items():
+            assert source.count(text) == 1
+            source = source.replace(text, other)
+        (folder / script).write_text(source)
+        script = folder / script
+    return [script, *words]
 
 
 def studies(*arguments, **options):
@@ -51,7 +68,7 @@ def left(folder, besides=("environments", "shards")):
     "script, arguments", SHORT.items(), ids=[f"{key.split('.')[0]}-{k}" for k, key in enumerate(SHORT)]
 )
 def test_shards_leave_what_the_script_alone_leaves(script, arguments, tmp_path):
-    command = [*script.split(), *arguments.split(), "--out"]
+    command = [*words_of(f"{script} {arguments}", tmp_path), "--out"]
     one = subprocess.run([sys.executable, *command, tmp_path / "one"], cwd=ROOT, capture_output=True, text=True)
     assert one.returncode == 0, one.stderr
     done = studies("run", "--jobs", 2, "--shard", 2, "--", *command, tmp_path / "many")
@@ -65,21 +82,8 @@ def test_shards_leave_what_the_script_alone_leaves(script, arguments, tmp_path):
 
 
 def test_a_finished_run_is_skipped_but_again(tmp_path):
-    command = (
-        "run",
-        "--",
-        *ORDER.split(),
-        "--steps",
-        20,
-        "--eval-every",
-        10,
-        "--snapshot-every",
-        10,
-        "--seeds",
-        "0-3",
-        "--out",
-        tmp_path,
-    )
+    words = "--steps 20 --eval-every 10 --snapshot-every 10 --seeds 0-3 --out"
+    command = "run", "--", *ORDER.split(), *words.split(), tmp_path
     assert studies(*command).returncode == 0
     first = (tmp_path / "results.json").stat().st_mtime_ns
     assert "--again" in studies(*command).stdout and (tmp_path / "results.json").stat().st_mtime_ns == first
@@ -139,14 +143,14 @@ def processes_of(folder):
     return found
 
 
-LONGER = {"temporal_order_3bit": f"{ORDER} --steps 400 --eval-every 100",
-          "lstm_1997": "lstm_1997.py --task 2a --steps 900 --eval-n 40"}  # fmt: skip
+LONGER = {"temporal_order_3bit": f"{ORDER} --steps 400 --eval-every 100 --seeds 0-7",
+          "lstm_1997": "lstm_1997.py --steps 400 --eval-n 40 --eval-every 50 --seeds 0,2,4,5"}  # fmt: skip
 
 
 @pytest.mark.parametrize("script", LONGER.values(), ids=LONGER)
 def test_kills_at_any_moment_change_nothing(script, tmp_path):
     out, rng = tmp_path / "run", np.random.default_rng(0)
-    words = [*script.split(), "--seeds", "0-7", "--out"]
+    words = [*words_of(script, tmp_path), "--out"]
     command = [sys.executable, "-m", "studies", "run", "--jobs", "2", "--shard", "1", "--", *words, str(out)]
     started = time.monotonic()
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
@@ -173,12 +177,31 @@ def test_kills_at_any_moment_change_nothing(script, tmp_path):
     assert processes_of(out) == []
 
 
-def test_two_runners_do_not_share_a_folder(tmp_path):
+def test_two_runners_do_not_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "PATIENCE", 0.3)
     with runner.locked(tmp_path):
-        done = studies(
-            "run", "--", *ORDER.split(), "--steps", 10, "--eval-every", 10, "--snapshot-every", 10, "--out", tmp_path
-        )
-    assert done.returncode == 1 and "another run is at work" in done.stderr
+        with pytest.raises(SystemExit, match="another run is at work"), runner.locked(tmp_path):
+            pass
+    with runner.locked(tmp_path):
+        pass
+
+
+def test_shards_are_merged_when_their_processes_have_ended(tmp_path, monkeypatch):
+    """A script writes results.json before its process ends: what is there already must not be merged and removed."""
+    words = [*ORDER.split()[1:], *"--steps 10 --eval-every 10 --snapshot-every 10 --seeds 0-3 --out".split()]
+    job = runner.make_job(ROOT / "temporal_order_3bit.py", [*words, str(tmp_path / "run")])
+    real, ended = runner.run_shard, []
+
+    def slow_to_end(shard, *arguments):
+        seconds = real(shard, *arguments)
+        time.sleep(0.5 * (shard.seeds[0] > 0))  # the files of the second are there when the first has ended
+        assert shard.finished
+        ended.append(shard)
+        return seconds
+
+    monkeypatch.setattr(runner, "run_shard", slow_to_end)
+    assert runner.run_jobs([job], 2, most=2) == 0 and len(ended) == 2
+    assert left(tmp_path / "run")
 
 
 # ---------------------------------------------------------------------------------------------------- pieces
