@@ -51,7 +51,7 @@ lstm_1997: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
-	$(RUN) -m pytest -q tests
+	$(RUN) -m pytest -q -n auto tests
 
 studies paper: $(VENV)/installed
 	$(RUN) -m studies run --jobs $(JOBS) $(if $(filter paper,$@),lstm_1997/rows,$(STUDIES))
