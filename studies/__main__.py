@@ -32,7 +32,7 @@ def study_of(experiment):
 def points_of(names):
     """Points [(experiment, point), ...] of names: experiments, groups or folders of points, single points.
 
-    Exits with status 2 at a name that there is not.
+    Exits with status 2 if a name is unknown.
     """
     found = []
     for name in names:
@@ -66,8 +66,8 @@ def is_headline(study, directory):
 def finish_point(study, point, directory):
     """Measure the networks of a point that has run, if that was not done before it was killed.
 
-    But for a headline, only results.json without the losses of single batches, measures.json and, if the study wants
-    them, the weights are kept.
+    A headline keeps all its files. Another point keeps results.json without the losses of single batches,
+    measures.json and, if the study wants them, the weights.
     """
     snapshots, results = directory / "snapshots.npz", directory / "results.json"
     headline = is_headline(study, directory)
@@ -92,9 +92,9 @@ def run_points(options):
     points = points_of(options.names)
     jobs = {point: job_of(*point) for point in points}
     for (experiment, point), job in jobs.items():
-        if runner.finished_command(job.out) == job.command:
+        if runner.finished(job):
             finish_point(study_of(experiment), point, job.out)
-    missing = [point for point, job in jobs.items() if runner.finished_command(job.out) != job.command]
+    missing = [point for point, job in jobs.items() if not runner.finished(job)]
     if not missing and not options.again:
         print(
             f"{len(points)} points, all there; python3 -m studies run {' '.join(options.names)} --again runs them anew"
@@ -115,7 +115,7 @@ def run_command(options):
     """Run one command line of a script; returns the exit status."""
     script, *argv = options.command
     job = runner.make_job(Path(script), argv)
-    if runner.finished_command(job.out) == job.command and not options.again:
+    if runner.finished(job) and not (job.out / ".shards").exists() and not options.again:
         print(f"{job.out} has the results of this command; --again runs it anew")
         return 0
     status = report(runner.run_jobs([job], options.jobs, options.shard, options.again))
@@ -129,17 +129,16 @@ def run_command(options):
 def report(failed):
     """The exit status, after a line about shards that failed."""
     if failed:
-        print(f"{failed} shards failed; the same command runs only what is missing", file=sys.stderr)
+        print(f"failed: {failed}; the same command, without --again, runs only what is missing", file=sys.stderr)
     return 1 if failed else 0
 
 
 def list_points(_):
-    """Print every point and whether its results are there."""
+    """Print every point, whether its results are there, and what it runs."""
     for experiment in STUDIES:
-        for point in study_of(experiment).POINTS:
-            job = job_of(experiment, point)
-            there = runner.finished_command(job.out) == job.command
-            print(f"{'there' if there else 'to run':7} {experiment}/{point}: {job.command}")
+        for point, arguments in study_of(experiment).POINTS.items():
+            there = runner.finished(job_of(experiment, point))
+            print(f"{'there' if there else 'to run':7} {experiment}/{point}    {experiment}.py {arguments}".rstrip())
     return 0
 
 
@@ -148,9 +147,10 @@ def measure(options):
     for directory in options.directories:
         try:
             experiment = json.loads((directory / "results.json").read_text())["experiment"]
+            study = study_of(STUDIES[STUDIES.index(experiment)])
         except (OSError, ValueError, KeyError, TypeError):
             sys.exit(f"{directory / 'results.json'} is missing, damaged, or not of this program")
-        measure_run(study_of(experiment), directory)
+        measure_run(study, directory)
         print(directory / "measures.json")
     return 0
 
@@ -213,4 +213,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on")
+        sys.exit("stopped; the same command, without --again, goes on")

@@ -1,12 +1,13 @@
 """Cut command lines into shards of seeds, run the shards side by side, merge what they leave. Knows no experiment.
 
 A shard is the text of a script (and of a study that watches its training), a command line and some of the seeds. It
-runs in a folder that holds these texts alone, as a process of its own with one BLAS thread. A seed alone has the same
-weights as among others, so that merged shards are what one process would have left.
+runs as a process of its own with one BLAS thread, in a folder that holds these texts and what the run writes. A seed
+alone has the same weights as among others, so that merged shards are what one process would have left.
 
-While a run is at work its folder has .shards/KEY-N, one for each shard, with shard.json (its seeds), the texts, log.txt
-and run/ (what the script writes). KEY is a hash of the texts and of the command line without its seeds: shards of
-another version of a script are not used. A shard is finished when run/results.json is there, which scripts write last.
+While a run is at work its folder has .shards/KEY-SEED-N, one for each shard, of N seeds from SEED on, with shard.json
+(its seeds), the texts, log.txt and run/ (what the script writes). KEY is a hash of the texts and of the command line
+without its seeds: shards of another version of a script are not used. A shard is finished when run/results.json is
+there, which scripts write last. .shards/again says that a finished run is to be replaced.
 """
 
 import contextlib
@@ -20,7 +21,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ WITHOUT_SEEDS = ("step", "batch_loss", "paper")  # lists of results.json without
 # Runs in a shard's process. It ends when the process that started it is gone.
 DRIVER = """
 import importlib, os, sys, threading, time
-parent = os.getppid()
+parent = int(sys.argv.pop(1))
 def end_with_parent():
     while os.getppid() == parent:
         time.sleep(0.2)
@@ -94,6 +94,12 @@ class Shard:
         return (self.folder / "run" / "results.json").exists()
 
 
+def refuse(message):
+    """Exit with status 2 and one line."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
 def spell(seeds):
     """Seeds as --seeds takes them, shortened if there are many."""
     runs = []
@@ -127,10 +133,12 @@ def without(argv, names):
 def make_job(script, argv, study=None):
     """The job of a command line; exits with status 2 where the script's own command line would."""
     path = script if script.is_absolute() else ROOT / script
-    if not path.is_file():
-        sys.exit(f"{script} is not a script of this repository")
+    if path.suffix != ".py" or not path.is_file() or "\ndef parse_options(" not in path.read_text():
+        refuse(f"{script} is not a script of an experiment")
     lab = load_script(path)
     options = lab.parse_options(without(argv, ("--resume",)))[0]
+    if options.gradcheck:
+        refuse(f"--gradcheck is not cut into shards; python3 {path.name} --gradcheck")
     texts = {path.name: path.read_text()}
     if study:
         for name in "__init__", "report", study:
@@ -138,56 +146,84 @@ def make_job(script, argv, study=None):
     own = "--seeds", "--seed", "--trials", "--out", "--record", "--force", "--resume"
     out, command = Path(options.out), shlex.join(["python3", path.name, *without(argv, ("--resume", "--force"))])
     held = finished_command(out)
-    if held and held != command and not options.force:
-        sys.exit(f"{out} holds the run of another command, {held}; --force replaces it")
+    if held and held != in_one_form(command) and not options.force:
+        refuse(f"{out} holds the run of another command, {held}; --force replaces it")
     return Job(lab, texts, f"studies.{study}" if study else "", without(argv, own), command, options.seeds,
                options.record, out)  # fmt: skip
 
 
+def in_one_form(command):
+    """A command without --force, and without a slash at the end of a folder."""
+    return shlex.join(word.rstrip("/") for word in without(shlex.split(command), ("--force",)))
+
+
 def finished_command(out):
-    """The command of the run that a folder holds, or None."""
+    """The command of the run that a folder holds, in one form, or None."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return json.loads((out / "results.json").read_text())["command"]
+        return in_one_form(json.loads((out / "results.json").read_text())["command"])
+
+
+def finished(job):
+    """Whether the folder of a job holds its run, and no start has said that it is to be run again."""
+    return finished_command(job.out) == in_one_form(job.command) and not (job.out / ".shards" / "again").exists()
+
+
+def origin_of(job):
+    """The commit of a job's texts, and whether they differ from it."""
+    origin = {name: job.lab.environment()[name] for name in ("commit", "dirty")}
+    if origin["commit"] and job.study:
+        command = ["git", "status", "--porcelain", "--", *job.texts]
+        origin["dirty"] |= bool(subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip())
+    return origin
 
 
 # --------------------------------------------------------------------------------------------------- cutting
 
 
-def estimate(job):
-    """Seconds that all seeds of a job take in one process: as before, or what the script says after its first steps."""
-    if finished_command(job.out) == job.command:
+def estimate(job, lock):
+    """Seconds that all seeds of a job take in one process: those of the finished run, or the script's own estimate."""
+    if finished_command(job.out) == in_one_form(job.command):
         runs = json.loads((job.out / "results.json").read_text())["runs"]
         return sum(run["wall_clock_s"] for run in runs.values())
     print(f"{job.out}: how long will it take?", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        process, started = start(job, job.seeds, Path(folder), subprocess.PIPE), time.monotonic()
+    folder = job.out / ".shards" / "estimate"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    process, started = start(job, job.seeds, folder, subprocess.PIPE, lock), time.monotonic()
+    seconds = None
+    try:
         for line in process.stdout:
             if line.startswith("estimated time: "):
-                process.kill()
-                process.wait()
-                return float(line.split()[2])
+                seconds = float(line.split()[2])
+                break
+    finally:
+        process.kill()
         process.wait()
-        return time.monotonic() - started
+        shutil.rmtree(folder)
+    return time.monotonic() - started if seconds is None else seconds
 
 
-def cut(job, wanted, most):
+def cut(job, wanted, most, lock):
     """The shards of a job: those that an earlier start left, and the other seeds in as many as wanted or more.
 
     wanted: shards that keep all workers busy; most: seeds in a shard; if None, so many that it ends within LONGEST.
     """
-    shards = []
+    shards, known = [], set()
     for folder in sorted((job.out / ".shards").glob(f"{job.key}-*")):
         with contextlib.suppress(OSError, ValueError):
-            shards.append(Shard(job, json.loads((folder / "shard.json").read_text()), folder))
-    known = {seed for shard in shards for seed in shard.seeds}
+            seeds = json.loads((folder / "shard.json").read_text())
+            if set(seeds) <= set(job.seeds) - known:
+                shards.append(Shard(job, seeds, folder))
+                known |= set(seeds)
     left = [seed for seed in job.seeds if seed not in known]
     if left and most is None:
-        wanted = max(wanted, math.ceil(estimate(job) * len(left) / len(job.seeds) / LONGEST))
+        wanted = max(wanted, math.ceil(estimate(job, lock) * len(left) / len(job.seeds) / LONGEST))
     pieces = math.ceil(len(left) / most) if most else min(wanted, len(left))
     for piece in np.array_split(left, pieces) if left else []:
-        folder = job.out / ".shards" / f"{job.key}-{len(shards)}"
+        folder = job.out / ".shards" / f"{job.key}-{piece[0]}-{len(piece)}"
+        shutil.rmtree(folder, ignore_errors=True)  # of other seeds, or left half-made
         shards.append(Shard(job, piece.tolist(), folder))
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
         job.lab.write_whole(folder / "shard.json", lambda file: file.write(json.dumps(shards[-1].seeds).encode()))
     return shards
 
@@ -195,7 +231,7 @@ def cut(job, wanted, most):
 # --------------------------------------------------------------------------------------------------- running
 
 
-def start(job, seeds, folder, stdout, lock=None):
+def start(job, seeds, folder, stdout, lock):
     """Start the process of some seeds of a job in a folder; what the script writes goes to folder/run."""
     for name, text in job.texts.items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -206,64 +242,100 @@ def start(job, seeds, folder, stdout, lock=None):
     argv = [*job.argv, "--seeds", ",".join(map(str, seeds)), *record, "--out", "run", *resume]
     threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     environment = {**os.environ, **threads, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen([sys.executable, "-c", DRIVER, script, job.study, *argv], cwd=folder, stdout=stdout,
-                            stderr=subprocess.STDOUT, text=True, env=environment, stdin=subprocess.DEVNULL,
-                            pass_fds=[lock] if lock else [])  # fmt: skip
+    return subprocess.Popen([sys.executable, "-c", DRIVER, str(os.getpid()), script, job.study, *argv], cwd=folder,
+                            stdout=stdout, stderr=subprocess.STDOUT, text=True, env=environment,
+                            stdin=subprocess.DEVNULL, pass_fds=[lock])  # fmt: skip
 
 
 def run_shard(shard, running, lock):
     """Run a shard to its end; returns its seconds. Raises Failed. running: where its process is while it runs."""
     started = time.monotonic()
-    with open(shard.folder / "log.txt", "w+") as log:
-        process = start(shard.job, shard.seeds, shard.folder, log, lock)
-        running.add(process)
-        status = process.wait()
-        running.discard(process)
-        if status or not shard.finished:
+    try:
+        with open(shard.folder / "log.txt", "w+") as log:
+            process = start(shard.job, shard.seeds, shard.folder, log, lock)
+            running.add(process)
+            status = process.wait()
+            running.discard(process)
             log.seek(0)
             lines = "\n".join(f"    {line}" for line in log.read().splitlines()[-8:])
-            ended = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            raise Failed(ended, lines)
+    except OSError as error:
+        raise Failed("could not be run", f"    {error}") from error
+    if status or not shard.finished:
+        raise Failed(f"was killed by signal {-status}" if status < 0 else f"ended with status {status}", lines)
     return time.monotonic() - started
 
 
 @contextlib.contextmanager
 def locked(out):
-    """Hold the lock of a run's folder: one runner at a time, none beside the last shards of one that was killed."""
-    (out / ".shards").mkdir(parents=True, exist_ok=True)
-    with open(out / ".shards" / "lock", "w") as file:
-        started = time.monotonic()
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    """Hold the lock of a run's folder, in which one runner works at a time; gives its file.
+
+    Waits until the processes of a runner that was killed have ended. At the end the folder .shards is removed if
+    nothing but the lock is in it.
+    """
+    path, started = out / ".shards" / "lock", time.monotonic()
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "w")
+        except OSError as error:
+            refuse(f"cannot write to {out}: {error.strerror}")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 break
-            except BlockingIOError:
-                if time.monotonic() - started > PATIENCE:
-                    sys.exit(f"another run is at work in {out}")
-                time.sleep(0.1)
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            if time.monotonic() - started > PATIENCE:
+                sys.exit(f"another run is at work in {out}")
+            time.sleep(0.1)
+        file.close()  # somebody's lock, or one that was removed with .shards while we waited
+    with file:
         yield file.fileno()
+        if path.exists() and len([*path.parent.iterdir()]) == 1:
+            shutil.rmtree(path.parent)
+
+
+def prepare(job, again, wanted, most, lock):
+    """The shards of a job whose lock is held, or none if it is finished."""
+    mark = job.out / ".shards" / "again"
+    anew = again and not mark.exists()  # else a start with --again goes on
+    if anew or finished(job):  # by another runner, or by one that was killed before it removed the shards
+        for path in mark.parent.glob("*/"):
+            shutil.rmtree(path)
+    if anew:
+        mark.touch()
+    if finished(job):
+        return []
+    job.origin = origin_of(job)
+    return cut(job, wanted, most, lock)
 
 
 def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
-    """Run jobs by shards on so many processes of this machine; returns how many shards failed.
+    """Run jobs by shards on so many processes of this machine; returns how many shards and merges failed.
 
     most: seeds in a shard, or None; again: run finished jobs, too; finish(job) is called when a job's files are there.
     """
-    pending = [job for job in jobs if again or finished_command(job.out) != job.command]
-    for job in pending:
-        job.origin = {name: job.lab.environment()[name] for name in ("commit", "dirty")}
+    pending = [job for job in jobs if again or not finished(job) or (job.out / ".shards").exists()]
     failed, running = 0, set()
+
+    def merge_well(job):
+        try:
+            merge(job, shards[id(job)], finish)
+        except (Exception, SystemExit) as error:
+            print(f"{job.out}: its shards were not merged: {error}", flush=True)
+            return False
+        return True
+
     with contextlib.ExitStack() as stack:
         locks = {id(job): stack.enter_context(locked(job.out)) for job in pending}
         wanted = 1 if len(pending) >= 2 * workers else workers
-        shards = {id(job): cut(job, wanted, most) for job in pending}
+        shards = {id(job): prepare(job, again, wanted, most, locks[id(job)]) for job in pending}
         todo = [shard for job in pending for shard in shards[id(job)] if not shard.finished]
-        left = {
-            id(job): sum(shard.job is job for shard in todo) for job in pending
-        }  # shards whose process must end well
+        left = {id(job): sum(shard.job is job for shard in todo) for job in pending}  # shards that have yet to end well
         for job in pending:
-            if not left[id(job)]:  # killed before they were merged
-                merge(job, shards[id(job)], finish)
+            if shards[id(job)] and not left[id(job)]:  # killed before they were merged
+                failed += not merge_well(job)
         executor = stack.enter_context(ThreadPoolExecutor(workers))
         futures = {executor.submit(run_shard, shard, running, locks[id(shard.job)]): shard for shard in todo}
         try:
@@ -273,8 +345,8 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
                 failed += bool(error)
                 left[id(shard.job)] -= not error
                 if not left[id(shard.job)]:
-                    merge(shard.job, shards[id(shard.job)], finish)
-        except KeyboardInterrupt:
+                    failed += not merge_well(shard.job)
+        except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             for process in list(running):
                 process.terminate()
@@ -316,6 +388,7 @@ def merge(job, shards, finish):
     results["shards"] = [{"seeds": shard.seeds, "environment": environments.index(machine)}
                          for shard, machine in zip(shards, machines)]  # fmt: skip
     job.lab.write_run(job.out, results, merge_arrays(shards, places, recorded))
+    (job.out / ".shards" / "again").unlink(missing_ok=True)
     shutil.rmtree(job.out / ".shards")
     finish(job)
 

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_a_finished_run_is_skipped_but_again(tmp_path):
     assert studies("run", "--again", *command[1:]).returncode == 0
     assert (tmp_path / "results.json").stat().st_mtime_ns > first
     other = studies(*command[:-2], "--lr", "0.5", *command[-2:])
-    assert other.returncode == 1 and "--force" in other.stderr
+    assert other.returncode == 2 and "--force" in other.stderr
     assert studies(*command[:-2], "--lr", "0.5", "--force", *command[-2:]).returncode == 0
 
 
@@ -106,7 +107,7 @@ def test_a_shard_that_fails_is_reported_and_the_others_go_on(tmp_path):
     command = "run", "--jobs", 2, "--shard", 1, "--", script, *words, "--out", tmp_path / "run"
     done = studies(*command)
     assert done.returncode == 1 and "seeds 2 ended with status 1; " in done.stdout and "seed 2 fails" in done.stdout
-    assert "1 shards failed" in done.stderr and not (tmp_path / "run" / "results.json").exists()
+    assert "failed: 1; " in done.stderr and not (tmp_path / "run" / "results.json").exists()
     again = studies(*command)
     assert re.findall(r"^\d of \d .*seeds (\d)", again.stdout, flags=re.MULTILINE) == ["2"], (
         "only what failed is run again"
@@ -120,7 +121,10 @@ def test_a_shard_that_fails_is_reported_and_the_others_go_on(tmp_path):
     ("run", 2, "give names"), ("run nothing", 2, "nothing is no experiment"),
     ("run temporal_order_3bit/x", 2, "no experiment"),
     ("run --jobs 0 temporal_order_3bit", 2, "at least 1"), ("run temporal_order_3bit -- lstm_1997.py", 2, "give names"),
-    ("run -- nothing.py", 1, "nothing.py"), ("run -- temporal_order_3bit.py --T 4 --out /tmp/x", 2, "the least is 5"),
+    ("run -- nothing.py", 2, "nothing.py"), ("run -- README.md", 2, "no"), ("run -- studies/report.py", 2, "report.py"),
+    ("run -- temporal_order_3bit.py --gradcheck", 2, "--gradcheck"),
+    ("run -- temporal_order_3bit.py --out /proc/x", 2, "/proc/x"),
+    ("run -- temporal_order_3bit.py --T 4 --out /tmp/x", 2, "the least is 5"),
     ("measure /nowhere", 1, "/nowhere"), ("fly", 2, "fly"),
 ])  # fmt: skip
 def test_bad_input_is_one_clear_line(arguments, status, words):
@@ -186,10 +190,101 @@ def test_two_runners_do_not_share_a_folder(tmp_path, monkeypatch):
         pass
 
 
+BLINK = "--steps 10 --eval-every 10 --snapshot-every 10"
+
+
+def job_of_seeds(seeds, out):
+    """The runner's job of a run of a blink."""
+    words = [*ORDER.split()[1:], *BLINK.split(), "--seeds", seeds, "--out", str(out)]
+    return runner.make_job(ROOT / "temporal_order_3bit.py", words)
+
+
+def killed_after(monkeypatch, name, calls):
+    """Let the runner die, as by a kill, instead of a call of its function name after so many calls."""
+    real, made = getattr(runner, name), itertools.count()
+
+    def dying(*arguments):
+        if next(made) >= calls:
+            raise Killed
+        return real(*arguments)
+
+    monkeypatch.setattr(runner, name, dying)
+
+
+class Killed(BaseException):
+    """What a test ends a runner with."""
+
+
+def test_shards_that_were_kept_serve_other_seeds_of_the_same_run(tmp_path):
+    for seeds, most in ("0-5", 2), ("2-4", 2), ("0-5", 3):
+        with runner.locked(tmp_path) as lock:
+            for shard in runner.cut(job_of_seeds(seeds, tmp_path), 1, most, lock):
+                runner.run_shard(shard, set(), lock)
+    assert runner.run_jobs([job_of_seeds("4,0,2", tmp_path)], 1, most=2) == 0
+    assert json.loads((tmp_path / "results.json").read_text())["seeds"] == [4, 0, 2]
+    assert left(tmp_path)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_a_kill_leaves_of_a_merged_run_is_removed(again, tmp_path, monkeypatch):
+    """A runner that is killed after it wrote the merged files leaves shards that have ended."""
+    job, kept, real = job_of_seeds("0-1", tmp_path / "run"), tmp_path / "kept", runner.merge
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "merge", lambda *merged: (shutil.copytree(job.out / ".shards", kept), real(*merged)))
+        assert runner.run_jobs([job], 1, most=1) == 0
+    shutil.copytree(kept, job.out / ".shards")
+    ran, run_shard = [], runner.run_shard
+    monkeypatch.setattr(runner, "run_shard", lambda shard, *rest: (ran.append(shard), run_shard(shard, *rest))[1])
+    assert runner.run_jobs([job], 1, most=1, again=again) == 0
+    assert len(ran) == (2 if again else 0) and left(job.out)
+
+
+def test_again_that_was_killed_goes_on(tmp_path, monkeypatch):
+    jobs = [job_of_seeds("0-1", tmp_path / name) for name in ("a", "b")]
+    assert runner.run_jobs(jobs, 1, most=1) == 0
+    first = [(job.out / "results.json").stat().st_mtime_ns for job in jobs]
+    with monkeypatch.context() as patch:
+        killed_after(patch, "merge", 1)
+        with pytest.raises(Killed):
+            runner.run_jobs(jobs, 1, most=1, again=True)
+    assert [runner.finished(job) for job in jobs] == [True, False], "the second was to be run again"
+    ran = []
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "run_shard", lambda shard, *_: ran.append(shard))
+        assert runner.run_jobs(jobs, 1, most=1) == 0
+    assert not ran, "its shards had ended"
+    assert all(runner.finished(job) and left(job.out) for job in jobs)
+    assert all((job.out / "results.json").stat().st_mtime_ns > time for job, time in zip(jobs, first))
+
+
+def test_an_error_of_the_machine_fails_a_shard_or_a_merge_alone(tmp_path, monkeypatch, capsys):
+    jobs, real = [job_of_seeds("0-1", tmp_path / name) for name in ("a", "b")], runner.start
+
+    def no_room(job, seeds, *arguments):
+        if job is jobs[0] and seeds == [1]:
+            raise OSError(28, "No space left on device")
+        return real(job, seeds, *arguments)
+
+    monkeypatch.setattr(runner, "start", no_room)
+    assert runner.run_jobs(jobs, 1, most=1) == 1
+    assert "seeds 1 could not be run" in capsys.readouterr().out and left(jobs[1].out)
+    monkeypatch.setattr(runner, "start", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "merge_arrays", lambda *_: 1 / 0)
+        assert runner.run_jobs(jobs, 1, most=1) == 1 and "were not merged: division" in capsys.readouterr().out
+    assert runner.run_jobs(jobs, 1, most=1) == 0 and left(jobs[0].out)
+
+
+def test_a_run_counts_as_finished_however_its_command_was_typed(tmp_path):
+    words = [*ORDER.split(), *BLINK.split(), "--force", "--out", f"{tmp_path}/"]
+    assert subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+    words.remove("--force")
+    assert runner.finished(runner.make_job(ROOT / words[0], words[1:]))
+
+
 def test_shards_are_merged_when_their_processes_have_ended(tmp_path, monkeypatch):
     """A script writes results.json before its process ends: what is there already must not be merged and removed."""
-    words = [*ORDER.split()[1:], *"--steps 10 --eval-every 10 --snapshot-every 10 --seeds 0-3 --out".split()]
-    job = runner.make_job(ROOT / "temporal_order_3bit.py", [*words, str(tmp_path / "run")])
+    job = job_of_seeds("0-3", tmp_path / "run")
     real, ended = runner.run_shard, []
 
     def slow_to_end(shard, *arguments):
