@@ -101,7 +101,7 @@ QUICK = {"lengths": [5, 20], "sequences": 1000, "epochs": 2, "eval_every": 50, "
 SOLVED = 0.99  # accuracy on held-out sequences
 BETA2, EPSILON = 0.999, 1e-7
 INIT, DATA, ORDER, RECORD = 0, 1, 2, 5  # each seed's streams of random numbers; 3 and 4 are left to studies
-ESTIMATED_AFTER = 100  # steps: the time that a run takes
+ESTIMATED_AFTER = 100  # steps, after which the time of the run is estimated
 EVAL_BATCH = 100  # held-out sequences that pass through the network side by side
 RECORDED = 4  # sequences
 
@@ -792,9 +792,10 @@ def open_output(options, config, parser):
 def write_run(out, results, arrays):
     """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
+    write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
         path.unlink(missing_ok=True)
-    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
+    os.replace(out / "new.npz", out / "snapshots.npz")
     write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
 
 
@@ -851,7 +852,7 @@ def build_parser():
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes, tasks = ("; ".join(f"{name}: {words(of)}" for name, of in each.items()) for each in (RECIPES, TASKS))
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="of the networks")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="of networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--task", choices=TASKS, default="latch", help=f"with settings of its own: {tasks}")
     add("--cells", type=partial(str.split, sep=","), default="srnn,lstm", help=f"some of {', '.join(GATES)}, in turn")
@@ -887,7 +888,8 @@ def parse_options(argv):
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
-    parser.set_defaults(**RECIPES[first.recipe] | TASKS[first.task] | (QUICK if first.quick else {}))
+    quick = QUICK if first.quick else {}
+    parser.set_defaults(record=first.seeds[0], **RECIPES[first.recipe] | TASKS[first.task] | quick)
     options, base = parser.parse_args(argv), parser.parse_args([])
     cells, lengths, n = options.cells, options.lengths, options.sequences
     base.steps = (n - n // 5) // options.batch * options.epochs
@@ -897,7 +899,6 @@ def parse_options(argv):
     if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
-    options.record = options.seeds[0] if options.record is None else options.record
     fewer = f"more than the {options.steps} steps"
     every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
     biases = [name for name in ("forget_gate_bias", "input_gate_bias") if getattr(options, name) != "log-T"]

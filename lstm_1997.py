@@ -112,7 +112,7 @@ WINDOW = 2000  # training sequences that rules look back on
 SUMMED = 64  # steps whose parts of a gradient are summed by one product
 VALUES = 2**20  # of one variable that pass through a network side by side in a test
 STEADY = 200  # tasks 2a, 2b: sequences over which the error falls by less than a tenth before the cell is added
-ESTIMATED_AFTER = 100  # sequences: the time that a run takes
+ESTIMATED_AFTER = 100  # sequences, after which the time of the run is estimated
 INIT, TRAIN, TEST, EVAL, RECORD, SETS = range(6)  # streams of random numbers
 
 
@@ -1289,9 +1289,10 @@ def open_output(options, config, parser):
 def write_run(out, results, arrays):
     """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
+    write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
         path.unlink(missing_ok=True)
-    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
+    os.replace(out / "new.npz", out / "snapshots.npz")
     write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
 
 
@@ -1405,14 +1406,13 @@ def parse_options(argv):
     row, mean = ROWS[first.task], ROWS[first.task].paper.sequences[-1]
     every = max(CHUNK, mean // 40 // CHUNK * CHUNK)
     defaults = {"steps": CAP * mean, "lr": row.kind.rate, "eval_every": every, "snapshot_every": every}
-    parser.set_defaults(**defaults | row.reading._asdict() | (QUICK if first.quick else {}))
+    parser.set_defaults(record=first.seeds[0], **defaults | row.reading._asdict() | (QUICK if first.quick else {}))
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
     if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
-    options.record = options.seeds[0] if options.record is None else options.record
     task, gated = row.task.name, row.kind.output_gates
     tasks = {"update": ("1", "2a", "2b"), "errors": ("1", "2b"), "cell": ("2a", "2b"), "first_pair": ("4", "5")}
     problems = [

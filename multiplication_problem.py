@@ -99,7 +99,7 @@ CLIP, BETA2 = 1.0, 0.999
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 16  # batches drawn at a time
 SPAN = 2**16  # values of one variable that backward works on at a time: what caches hold
-ESTIMATED_AFTER = 20  # steps: the time that a run takes
+ESTIMATED_AFTER = 20  # steps, after which the time of the run is estimated
 EVAL_BATCH = 128  # held-out sequences that pass through the network side by side
 RECORDED = 5  # sequences
 
@@ -636,9 +636,10 @@ def open_output(options, config, parser):
 def write_run(out, results, arrays):
     """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
+    write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
         path.unlink(missing_ok=True)
-    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
+    os.replace(out / "new.npz", out / "snapshots.npz")
     write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
 
 
@@ -683,7 +684,7 @@ def build_parser():
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of the networks")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--task", choices=TARGETS, default="multiply", help="what to answer: the product, or half the sum")
     add("--T-min", type=positive, default=20, help="least steps of a training sequence")
@@ -720,14 +721,13 @@ def parse_options(argv):
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
-    parser.set_defaults(**RECIPES[first.recipe] | (QUICK if first.quick else {}))
+    parser.set_defaults(record=first.seeds[0], **RECIPES[first.recipe] | (QUICK if first.quick else {}))
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
     if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
-    options.record = options.seeds[0] if options.record is None else options.record
     every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
     biases = "input_gate_bias", "forget_gate_bias", "output_bias"
     problems = [

@@ -22,9 +22,9 @@ Axes of arrays: S seeds (independent networks, trained side by side), T steps, B
 H cells, O = 4 classes, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and candidates, P
 parameters of a network. Arrays are (T, rows, S, B); seeds_first gives the view that a matrix product takes.
 
-Names. a: net inputs z, which activations replace, then their local derivatives, then dz. tie (R, rows of W): the row of
-W that each of the R rows uses. part: a factor that several local derivatives share. d<name>: the gradient of the loss
-with respect to <name>. error (R, S, B): dh on the rows of o (of an RNN, on all), dc on the others.
+Names. a: net inputs z, then activations (of an RNN these stand in h), then local derivatives, then dz. tie (R, rows of
+W): the row of W that each of the R rows uses. part: a factor that several local derivatives share. d<name>: the
+gradient of the loss with respect to <name>. error (R, S, B): dh on the rows of o (of an RNN, on all), dc on the others.
 
 The headline, python3 temporal_order_3bit.py, one seed of each network, ends like this:
 
@@ -93,7 +93,7 @@ CLIP = 1.0
 INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
 CHUNK = 32  # batches drawn at a time
 SPAN = 2**16  # values of one variable that backward works on at a time: what caches hold
-ESTIMATED_AFTER = 20  # steps: the time that a run takes
+ESTIMATED_AFTER = 20  # steps, after which the time of the run is estimated
 EVAL_BATCH = 128  # held-out sequences that pass through the network side by side
 
 # ------------------------------------------------------------------------------------------------------ data
@@ -662,9 +662,10 @@ def open_output(options, config, parser):
 def write_run(out, results, arrays):
     """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
+    write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
         path.unlink(missing_ok=True)
-    write_whole(out / "snapshots.npz", lambda file: np.savez_compressed(file, **arrays))
+    os.replace(out / "new.npz", out / "snapshots.npz")
     write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
 
 
@@ -709,7 +710,7 @@ def build_parser():
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of the networks")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--cells", choices=["lstm,rnn", "lstm", "rnn"], default="lstm,rnn", metavar="KINDS", help="lstm,rnn, or one")
     length = parser.add_mutually_exclusive_group()
@@ -726,7 +727,7 @@ def build_parser():
     add("--beta2", type=real, help="Adam's decay of the second moment")
     add("--eval-every", "--eval_every", type=positive, default=50, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences")
-    add("--snapshot-every", "--snapshot_every", type=positive, default=50, help="between snapshots; at first a fifth")
+    add("--snapshot-every", "--snapshot_every", type=positive, default=50, help="steps between snapshots; at first 1/5")
     add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
     add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
     add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
@@ -746,15 +747,14 @@ def parse_options(argv):
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
-    parser.set_defaults(**RECIPES[first.recipe] | (QUICK if first.quick else {}))
+    quick = QUICK if first.quick else {}
+    parser.set_defaults(record=first.seeds[0], blocks=first.hidden, **RECIPES[first.recipe] | quick)
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
     if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
-    options.record = options.seeds[0] if options.record is None else options.record
-    options.blocks = options.blocks or options.hidden
     too_rare = [name for name in ("eval_every", "snapshot_every") if changed.get(name, 0) > options.steps]
     problems = [
         *((name, True, f"more than the {options.steps} steps") for name in too_rare),
