@@ -10,6 +10,7 @@ python3 -m studies tables [--check]            write the tables between the mark
 import argparse
 import importlib
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -214,3 +215,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit("stopped; the same command, without --again, goes on")
+    except BrokenPipeError:  # who reads the output, as head does, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
