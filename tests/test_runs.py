@@ -216,6 +216,25 @@ def test_gradient_check_fails_without_any_one_term(name, source):
         assert load(f"{name}.py", source).gradient_check() == 1
 
 
+SPANS_MEET = "range((T - 1) // net.span * net.span, -1, -net.span)"
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if SPANS_MEET in (ROOT / f"{name}.py").read_text()])
+def test_gradient_check_notices_how_spans_meet(name, capsys):
+    source = (ROOT / f"{name}.py").read_text()
+    with np.errstate(all="ignore"):
+        assert load(f"{name}.py", source.replace(SPANS_MEET, "range(0, T, net.span)")).gradient_check() == 1
+    lines = capsys.readouterr().out.splitlines()
+    one = re.search(r"spans of \d+", lines[0])[0]
+    assert all((one in line) == line.endswith("ok") for line in lines), "one span for all steps is as it was"
+
+
+def test_scripts_with_spans():
+    assert [name for name in EXPERIMENTS if "net.span" in (ROOT / f"{name}.py").read_text()] == [
+        name for name in EXPERIMENTS if SPANS_MEET in (ROOT / f"{name}.py").read_text()
+    ]
+
+
 # ------------------------------------------------------------------------------------------------------ runs
 
 
