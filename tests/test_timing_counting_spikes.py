@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT, load, options_of
+from conftest import load, options_of
 
 from studies import timing_counting_spikes as study
 from studies.report import measure_run
