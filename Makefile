@@ -36,8 +36,8 @@ $(SIMPLE): $(VENV)/installed
 
 timing_counting_spikes: $(VENV)/installed
 	$(RUN) $@.py
-	$(RUN) $@.py --task gts --period 20 --out results/$@/gts --force
-	$(RUN) $@.py --task pfg --period 25 --wave triangle --out results/$@/pfg --force
+	$(RUN) $@.py --task gts --period 20 --seeds 9 --out results/$@/gts --force
+	$(RUN) $@.py --task pfg --period 25 --wave triangle --seeds 9 --out results/$@/pfg --force
 	$(RUN) -m studies measure results/$@ results/$@/gts results/$@/pfg
 	$(RUN) visualize/$@.py
 	$(RUN) make_gifs/$@.py

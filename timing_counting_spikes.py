@@ -35,11 +35,12 @@ then their local derivatives, then dz; its last row is y of the step before, the
 part: a factor that several local derivatives share. d<name>: the gradient of the loss with respect to <name>. error
 (R, S, B): dh on the rows of o, dc on the others.
 
-The headline, python3 timing_counting_spikes.py, both variants of one seed, ends like this:
+The headline, python3 timing_counting_spikes.py, trains both variants of seed 29. Of seeds 0 to 29 it is the median (the
+15th) by the ratio of the two errors. It ends like this:
 
               parameters   solved   solve rate: median [range]      test MSE  sequences to 0.99  seconds
-    peephole         353      1/1         1.000 [1.000, 1.000]       3.4e-06             28,800     20.3
-    vanilla          329      1/1         1.000 [1.000, 1.000]       1.5e-04             25,600     15.3
+    peephole         353      1/1         1.000 [1.000, 1.000]       2.3e-05             48,000      5.2
+    vanilla          329      1/1         1.000 [1.000, 1.000]       3.9e-05             28,800      3.5
 
 It writes results/timing_counting_spikes. Every other command writes runs/timing_counting_spikes/<the options that
 differ>, unless --out names a folder. results.json has the settings and, for each variant, the history of every seed,
@@ -827,7 +828,7 @@ def build_parser():
     add, switch, real = parser.add_argument, argparse.BooleanOptionalAction, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
     recipes += "".join(f"; default of {task}: {words(recipe)}" for task, recipe in TASK_RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of networks")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="29", metavar="0-29|0,3,7", help="of networks")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
     add("--task", choices=["msd", "gts", "pfg"], default="msd", help="measure spike distance, generate timed spikes, "
         "periodic function generation")  # fmt: skip

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import load, options_of
+from conftest import ROOT, load, options_of
 
 from studies import timing_counting_spikes as study
 from studies.report import measure_run
@@ -557,3 +557,10 @@ def test_titles_tell_what_was_measured_on_the_recorded_seed(lab, tmp_path, argum
         assert "without" not in renderer.peephole_weights(*before).get_suptitle()
         heights = [bar.get_height() for bar in renderer.peephole_weights(results, arrays).axes[2].patches]
         assert np.allclose(heights, arrays["peephole/weights/peep"][1, 2])
+
+
+def test_the_headline_is_the_median_of_thirty_seeds():
+    results = json.loads((ROOT / "results" / lab.EXPERIMENT / "thirty_seeds" / "default" / "results.json").read_text())
+    with_peepholes, without = (np.array(run["final"]["test_mse"]) for run in results["runs"].values())
+    median = np.argsort(without / with_peepholes)[(len(without) - 1) // 2]
+    assert options_of(lab).seeds == [results["seeds"][median]]
