@@ -4,7 +4,7 @@ python3 -m studies list                        every point and whether its resul
 python3 -m studies run NAME...                 run experiments, studies or points (temporal_order_3bit/recipe/cosine)
 python3 -m studies run -- SCRIPT.py ...        run any command line of a script by shards
 python3 -m studies measure DIR...              write measures.json of runs from their trained weights
-python3 -m studies tables [--check]            write the tables between the markers of README.md, or only compare them
+python3 -m studies tables [--check]            write the tables of README.md and the reports, or only compare them
 """
 
 import argparse
@@ -156,21 +156,72 @@ def measure(options):
     return 0
 
 
+def documents():
+    """{path: text} of the front page and the reports, whose tables and sentences come from results."""
+    paths = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted(ROOT.glob("results/*/README.md"))]
+    return {path: path.read_text() for path in paths if path.exists()}
+
+
+def again(names):
+    """How points are run again, and what that takes, in one line of Markdown."""
+    seconds, processors, points = 0, set(), points_of(names.split())
+    for experiment, point in points:
+        found = json.loads((ROOT / job_of(experiment, point).out / "results.json").read_text())
+        seconds += sum(run["wall_clock_s"] for run in found["runs"].values())
+        processors |= {machine["cpu"] for machine in [found["environment"], *found.get("environments", [])]}
+    names_of = sorted({re.sub(r"\(R\)| Processor.*", "", processor) for processor in processors})
+    runs = "1 run" if len(points) == 1 else f"{len(points)} runs"
+    return (
+        f"`python3 -m studies run {names} --again` ({runs}, {duration(seconds)} on one core, {' and '.join(names_of)})"
+    )
+
+
+def duration(seconds):
+    """Seconds in the unit in which one would say them, as text."""
+    for unit, size in ("h", 3600), ("min", 60):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def in_one_line(text):
+    """A text with every run of white space replaced by one space."""
+    return " ".join(text.split())
+
+
 def tables(options):
-    """Rewrite or check the tables of README.md; returns the exit status."""
-    functions = {name: function for experiment in (*STUDIES, *TABLES_ONLY)
-                 for name, function in study_of(experiment).TABLES.items()}  # fmt: skip
-    path = ROOT / "README.md"
-    text = path.read_text()
-    found = re.findall(r"<!-- table: (\S+) -->", text)
+    """Rewrite or check the tables of the front page and the reports; returns the exit status.
+
+    A sentence that a study computes from results (CLAIMS) and that its document lacks is an error.
+    """
+    modules = [study_of(experiment) for experiment in (*STUDIES, *TABLES_ONLY)]
+    functions = {name: function for module in modules for name, function in module.TABLES.items()}
+    texts = documents()
+    found = [name for text in texts.values() for name in re.findall(r"<!-- table: (\S+) -->", text)]
     if sorted(found) != sorted(functions):
-        sys.exit(f"README.md has markers for {sorted(found)}, where {sorted(functions)} are wanted")
-    pattern = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
-    new = pattern.sub(lambda match: f"{match[1]}{functions[match[2]]()}\n{match[3]}", text)
-    if options.check and new != text:
-        sys.exit("README.md has a stale table; to renew it: python3 -m studies tables")
-    if not options.check:
-        path.write_text(new)
+        sys.exit(f"the documents have markers for {sorted(found)}, where {sorted(functions)} are wanted")
+    made = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+    lines = re.compile(r"(<!-- again: ([^>]+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+    stale = []
+    for path, text in texts.items():
+        new = made.sub(lambda match: f"{match[1]}{functions[match[2]]()}\n{match[3]}", text)
+        new = lines.sub(lambda match: f"{match[1]}{again(match[2])}\n{match[3]}", new)
+        texts[path] = new
+        if new != text:
+            stale.append(str(path.relative_to(ROOT)))
+            if not options.check:
+                path.write_text(new)
+    if options.check and stale:
+        sys.exit(f"{', '.join(stale)}: a table is stale; to renew it: python3 -m studies tables")
+    lacking = [
+        f"{document} lacks: {sentence}"
+        for module in modules
+        for document, sentences in getattr(module, "CLAIMS", {}).items()
+        for sentence in sentences()
+        if in_one_line(sentence) not in in_one_line(texts.get(ROOT / document, ""))
+    ]
+    if lacking:
+        sys.exit("\n".join(lacking))
     return 0
 
 
@@ -196,7 +247,7 @@ def main(argv=None):
     measuring = commands.add_parser("measure", help="measures.json of runs")
     measuring.add_argument("directories", nargs="+", type=Path, metavar="DIR")
     measuring.set_defaults(do=measure)
-    writing = commands.add_parser("tables", help="the tables of README.md")
+    writing = commands.add_parser("tables", help="the tables of README.md and the reports")
     writing.add_argument("--check", action="store_true", help="change nothing; status 1 if a table is stale")
     writing.set_defaults(do=tables)
     argv = sys.argv[1:] if argv is None else argv

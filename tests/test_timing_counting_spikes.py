@@ -559,7 +559,7 @@ def test_titles_tell_what_was_measured_on_the_recorded_seed(lab, tmp_path, argum
         assert np.allclose(heights, arrays["peephole/weights/peep"][1, 2])
 
 
-def test_the_headline_is_the_median_of_thirty_seeds():
+def test_the_headline_is_the_median_of_thirty_seeds(lab):
     results = json.loads((ROOT / "results" / lab.EXPERIMENT / "thirty_seeds" / "default" / "results.json").read_text())
     with_peepholes, without = (np.array(run["final"]["test_mse"]) for run in results["runs"].values())
     median = np.argsort(without / with_peepholes)[(len(without) - 1) // 2]

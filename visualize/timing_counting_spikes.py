@@ -32,6 +32,33 @@ GATE = {"o": "output gate", "i": "input gate", "f": "forget gate"}
 
 
 # shared block
+def role(name):
+    """How a role is drawn in every picture, as keywords of Axes.plot: no two roles share a colour, a dash or a marker.
+
+    ours: our recipe, and of two networks the LSTM. other: the other network of two. third, fourth: further networks.
+    writeup, paper: what is not ours. target, chance, input: what a network shall do, can do without learning, and sees.
+    one: a single seed among many. cell 0, cell 1, ...: the cells, or blocks, of one network.
+    """
+    if name.startswith("cell "):
+        k = int(name.removeprefix("cell "))
+        colour = ("#332288", "#999933", "#882255", "#44AA99")[k % 4]
+        return {"color": colour, "linestyle": ("-", "--", ":", "-.")[k // 4 % 4]}
+    colour, dash, marker, filled = {
+        "ours": ("#0072B2", "-", "o", True),
+        "other": ("#E69F00", "--", "s", False),
+        "third": ("#56B4E9", (0, (3, 1, 1, 1, 1, 1)), "P", True),
+        "fourth": ("#CC79A7", (0, (1, 1)), "X", True),
+        "writeup": ("#D55E00", "-.", "^", False),
+        "paper": ("#000000", (0, (4, 2)), "D", False),
+        "target": ("#009E73", (0, (6, 1)), "v", True),
+        "chance": ("#777777", ":", "None", True),
+        "input": ("#333333", (0, (2, 1)), "|", True),
+        "one": ("#BBBBBB", (0, (8, 0)), ".", True),
+    }[name]
+    return {"color": colour, "linestyle": dash, "marker": marker, "markerfacecolor": colour if filled else "white"}
+
+
+# shared block
 def load_run(directory, experiment, command, arrays=True):
     """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
 
