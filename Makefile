@@ -1,11 +1,12 @@
-# make          the headline run of every experiment, and every picture (some ten minutes on one core)
+# make          the headline run of every experiment, and every picture (about ten minutes on one core)
 # make test     the linter and the tests
-# make studies  the runs behind the tables of the README; those that are there are not run again
-# make paper    the tables of 1997: the rows that take minutes to half an hour (the others: lstm_1997/long-rows)
-# make bench    speed and memory beside PyTorch, JAX and C, with what of them is there; make bench-peers installs the two
-# make clean    remove what the above have left, but not results/, viz/ and runs/
+# make studies  all runs for the tables of the reports; finished runs are not repeated
+# make paper    the rows of the tables of 1997 that take at most an hour (the other rows: lstm_1997/long-rows)
+# make bench    speed and memory, compared with PyTorch, JAX and C if they are installed
+# make bench-peers  install PyTorch and JAX
+# make clean    remove the environment and all caches, but not results/, viz/ and runs/
 #
-# JOBS=4 make studies runs four processes side by side. python3 -m studies list names every point.
+# JOBS=4 make studies runs four processes at the same time. python3 -m studies list prints every point.
 
 PYTHON ?= python3
 JOBS ?= 2

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Information latching: which recurrent cell keeps the sign of its first input, and why does an LSTM of one unit not?
+"""Information latching: recurrent networks must keep the sign of their first input over T steps of noise.
 
-Task 1 of Y. Bengio, P. Simard and P. Frasconi, Learning Long-Term Dependencies with Gradient Descent is Difficult, IEEE
-Transactions on Neural Networks 5(2):157-166, 1994, as question 340898 on stats.stackexchange.com (2018) repeats it.
+The task is from Y. Bengio, P. Simard and P. Frasconi, Learning Long-Term Dependencies with Gradient Descent is
+Difficult, IEEE Transactions on Neural Networks 5(2):157-166, 1994. A question of 2018 repeats it and asks why an LSTM
+of one unit does worse than a simple RNN: https://stats.stackexchange.com/questions/340898. This text calls it the
+question.
 
 The problem. A sequence of T numbers is Gaussian noise of standard deviation 0.1; +1 or -1 is added to the first number.
-After the last step the network says which of the two it was. --task bit-relay (the question names it and does not
-define it; this is our reading): another +1 or -1 is added at step T // 2, and the network says whether the two agree.
+After the last step the network names this sign. With --task bit-relay, another +1 or -1 is added at step T // 2, and
+the network names whether the two signs agree. (The question names this task but does not define it; this is our
+definition.)
 
-The networks. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t one number.
+The networks. At step t all units read v_t = [h_{t-1}; x_t; 1]; x_t is one number.
 
     srnn         h_t = tanh(W v_t)
     lstm         i_t, f_t, o_t = s(W_i v_t), s(W_f v_t), s(W_o v_t)    g_t = tanh(W_g v_t)
@@ -18,50 +21,52 @@ The networks. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t 
                  h_t = z_t h_{t-1} + (1 - z_t) g_t
     all          p = softmax(V h_T + b), loss = -log p[class], averaged over the batch
 
-s is Keras's hard_sigmoid, min(max(0.2 z + 0.5, 0), 1), or with --gates sigmoid the logistic function. W holds the rows
-of the gates in the order above, then g; with H units each of these has H rows. Backpropagation through all steps and
-Adam, as Keras of early 2018 had them: input weights and V Glorot uniform, recurrent weights orthogonal (of one LSTM
-unit: a random unit row of four; of one simple unit: 1 or -1), biases 0 but for the forget gate's 1, epsilon 1e-7 beside
-the uncorrected second moment.
+s is Keras's hard_sigmoid, min(max(0.2 z + 0.5, 0), 1), or with --gates sigmoid the logistic function. W has the rows of
+the gates in the order above, then the rows of g; with H units, each gate and g have H rows. Training: backpropagation
+through all steps, Adam. Initial weights and Adam are those of Keras in early 2018. Input weights and V are Glorot
+uniform. Recurrent weights are orthogonal (for one LSTM unit: a random row of four numbers with norm 1; for one simple
+unit: 1 or -1). The bias of the forget gate is 1, the others are 0. Adam adds epsilon, 1e-7, to the root of the
+uncorrected second moment.
 
-Of 10,000 sequences the last fifth is held out. The question's are sorted by class, so that it validates on the class
-of -1 alone, after training on 5,000 of +1 and 3,000 of -1: --split asker, or --recipe writeup. Here they are shuffled
-first.
+Of 10,000 sequences the last fifth is held out. Here the sequences are shuffled before the split. In the question they
+are sorted by class, so its networks train on 5,000 sequences of +1 and 3,000 of -1, and all held-out sequences have -1.
+--split asker or --recipe writeup repeats this.
 
-Axes of arrays: S seeds (independent networks, each with its own data, trained side by side), T steps, B sequences of a
+Axes of arrays: S seeds (independent networks, each with its own data, trained together), T steps, B sequences of a
 batch, D = 1 input, H units, O = 2 classes, K = H + D + 1 rows of v_t, R rows of gates and candidates, P parameters of a
-network. Arrays are (T, rows, S, B); products with recurrent weights take a view of them: in_columns or in_matrices.
+network. Arrays are (T, rows, S, B); in_columns or in_matrices gives the view that a product with recurrent weights
+takes.
 
-Names. a: net inputs, which activations replace. ig: i_t g_t. rh: r_t h_{t-1}. d<name>: the gradient of the loss with
-respect to <name>; dz is that with respect to net inputs. error (R, S, B): dh on the rows of o, dc on the others; of a
-simple unit dh.
+Names. a: net inputs, then activations. ig: i_t g_t. rh: r_t h_{t-1}. d<name>: the gradient of the loss with respect to
+<name>; dz: with respect to net inputs. error (R, S, B): dh in the rows of o, dc in the others; for a simple unit dh.
 
-The headline, python3 information_latching.py, thirty networks of each kind for each of four lengths, ends like this
-(solved: at least 99 % of what is held out is right):
+The headline, python3 information_latching.py, trains thirty networks of each kind at each of four lengths. It ends with
+these lines (solved: the network is right on at least 99 % of the held-out sequences):
 
                    parameters   solved  accuracy: median [range]  seconds
-    srnn-10                 7    27/30      1.000 [0.484, 1.000]      1.9
-    srnn-50                 7    21/30      1.000 [0.480, 1.000]      3.6
-    srnn-100                7    13/30      0.503 [0.480, 1.000]      6.0
-    srnn-200                7     5/30      0.506 [0.473, 1.000]     10.6
-    lstm-10                16    22/30      1.000 [0.468, 1.000]      3.4
-    lstm-50                16     1/30      0.493 [0.470, 1.000]     10.3
-    lstm-100               16     0/30      0.496 [0.467, 0.521]     28.0
-    lstm-200               16     0/30      0.493 [0.477, 0.511]     36.2
+    srnn-10                 7    27/30      1.000 [0.484, 1.000]      0.5
+    srnn-50                 7    21/30      1.000 [0.480, 1.000]      0.9
+    srnn-100                7    13/30      0.503 [0.480, 1.000]      1.3
+    srnn-200                7     5/30      0.506 [0.473, 1.000]      2.5
+    lstm-10                16    22/30      1.000 [0.468, 1.000]      0.9
+    lstm-50                16     1/30      0.493 [0.470, 1.000]      2.3
+    lstm-100               16     0/30      0.496 [0.467, 0.521]      4.5
+    lstm-200               16     0/30      0.493 [0.477, 0.511]      8.7
 
 It writes results/information_latching. Every other command writes runs/information_latching/<the options that differ>,
 unless --out names a folder. results.json has the settings and, for each kind of network and length (srnn-10, srnn-50,
 ...), the history of every seed, the loss of each training batch of the recorded seed (history/batch_loss) and the final
-values. snapshots.npz has, under landscape/, the loss landscapes (see landscape); under srnn-10/ and so on, N snapshots
-over training of what the recorded seed does with four sequences, two of each class, and the weights of all seeds after
-the last step, which is also the last snapshot:
+values. snapshots.npz has the loss landscapes under landscape/ (see landscape). Under srnn-10/ and so on it has N
+snapshots of the recorded seed over training, on four sequences, two of each class. It also has the weights of all seeds
+after the last step. The last snapshot is after the last step.
 
     step (N,)   x (T, 4)   y (4,) classes     p (N, O, 4) softmax at the last step
-    h (N, T, H, 4)   where there are any: c, and the gates i, f, o or z, r, each (N, T, H, 4)
+    h (N, T, H, 4)   if the network has them: c, and the gates i, f, o or z, r, each (N, T, H, 4)
     weights/W (S, R, K)   weights/V (S, O, H)   weights/b (S, O, 1)
 
-How this differs from the question: every network has data of its own, length 30 is there once, and probabilities are
-not cut to [1e-7, 1 - 1e-7] before their logarithm. Networks of a seed and length that differ in kind see the same data.
+How this differs from the question: every network has its own data, length 30 is run once, and probabilities are not
+limited to [1e-7, 1 - 1e-7] before their logarithm. Networks of different kinds with the same seed and length have the
+same data.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -86,13 +91,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # read when NumPy loads; more threads only slow matrices this small
+    os.environ.setdefault(_name, "1")  # NumPy reads it when it loads; with such small matrices, more threads are slower
 import numpy as np
 
 EXPERIMENT = "information_latching"
 SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
-NO_SETTINGS = ("out", "force", "resume", "gradcheck")  # options that do not shape a run
-NOISE = 0.1  # standard deviation
+NO_SETTINGS = ("out", "force", "resume", "gradcheck")  # options that do not change results
+NOISE = 0.1  # standard deviation of the noise
 O = 2
 GATES = {"srnn": "", "lstm": "ifo", "lstm-1997": "io", "gru": "zr"}
 RECIPES = {"default": {"split": "shuffled"}, "writeup": {"split": "asker"}}
@@ -100,24 +105,24 @@ TASKS = {"latch": {"hidden": 1, "epochs": 5}, "bit-relay": {"hidden": 8, "epochs
 QUICK = {"lengths": [5, 20], "sequences": 1000, "epochs": 2, "eval_every": 50, "eval_n": 200, "snapshot_every": 50}
 SOLVED = 0.99  # accuracy on held-out sequences
 BETA2, EPSILON = 0.999, 1e-7
-INIT, DATA, ORDER, RECORD = 0, 1, 2, 5  # each seed's streams of random numbers; 3 and 4 are left to studies
-ESTIMATED_AFTER = 100  # steps, after which the time of the run is estimated
-EVAL_BATCH = 100  # held-out sequences that pass through the network side by side
-RECORDED = 4  # sequences
+INIT, DATA, ORDER, RECORD = 0, 1, 2, 5  # the streams of random numbers of each seed; studies use 3 and 4
+ESTIMATED_AFTER = 100  # the time of the run is estimated after this number of steps
+EVAL_BATCH = 100  # held-out sequences that pass through the network together
+RECORDED = 4  # sequences in a snapshot
 
 # ------------------------------------------------------------------------------------------------------ data
 
 
 def stream(seed, *key):
-    """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
+    """The generator of (seed, *key). Drawing from one generator does not change another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def make_batch(rng, n, T, task):
-    """Draw n sequences of T steps, those of class 1 first: numbers (n, T), float32, and classes (n,), 1 for half.
+    """Draw n sequences of T steps, those of class 1 first: numbers (n, T), float32, and classes (n,), half of them 1.
 
-    task "latch": +1 (class 1) or -1 is added to the first number. "bit-relay": +1 or -1, at even odds, is added to the
-    first number, and the same (class 1) or the other to number T // 2.
+    task "latch": +1 (class 1) or -1 is added to the first number. "bit-relay": +1 or -1 is added to the first number,
+    with equal probability; the same (class 1) or the opposite is added to number T // 2.
     """
     x = NOISE * rng.standard_normal((n, T), np.float32)
     y = (np.arange(n) < n // 2).astype(int)
@@ -153,7 +158,7 @@ class Cell:
     kind: str
     hidden: int = 1
     T: int = 10
-    hard: bool = True  # gates: hard_sigmoid, or logistic
+    hard: bool = True  # gates are hard_sigmoid, not logistic
 
     @property
     def gates(self):
@@ -168,7 +173,7 @@ class Cell:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
 
-assert [Cell(kind).P for kind in GATES] == [7, 16, 13, 13]  # of which the read-out has 4
+assert [Cell(kind).P for kind in GATES] == [7, 16, 13, 13]  # 4 of them in V and b
 
 
 def views(theta, shapes):
@@ -182,10 +187,10 @@ def views(theta, shapes):
 
 
 def orthogonal(rng, rows, columns):
-    """A matrix with orthonormal rows or columns, whichever are fewer, as Keras of early 2018 draws it.
+    """A matrix with orthonormal rows or columns (the fewer of the two), as Keras of early 2018 draws it.
 
-    There, of one row of several numbers, the first (the input gate's weight) is never positive: LAPACK's decomposition,
-    which Keras takes, has it so. Here that does not depend on LAPACK.
+    Keras uses LAPACK's singular value decomposition. If the matrix is one row of several numbers, LAPACK never makes
+    the first number (the input gate's weight) positive. Here this sign is set, so it does not depend on LAPACK.
     """
     u, _, v = np.linalg.svd(rng.standard_normal((rows, columns)), full_matrices=False)
     if rows == 1 < columns:
@@ -194,7 +199,7 @@ def orthogonal(rng, rows, columns):
 
 
 def init_theta(cell, options):
-    """Initial parameters (S, P) as Keras of early 2018 draws them, with the biases that the options give gates."""
+    """Initial parameters (S, P) as Keras of early 2018 draws them, with the biases of the gates from the options."""
     theta = np.zeros((len(options.seeds), cell.P))
     p, H, (R, _) = views(theta, cell.shapes), cell.hidden, cell.shapes["W"]
     for s, seed in enumerate(options.seeds):
@@ -210,10 +215,11 @@ def init_theta(cell, options):
 
 
 class Network:
-    """S networks on parameters theta (S, P), and every array that their passes write.
+    """S networks with parameters theta (S, P), and every array that their passes write.
 
-    T: most steps of a pass; B: sequences side by side; only with backward=True can gradients be had. A pass starts from
-    all_h[0] and c[0], which are zero. operand(array) is the view that products with recurrent weights take.
+    T: the largest number of steps of a pass. B: sequences of a batch. backward: whether gradients will be computed. A
+    pass starts from all_h[0] and c[0], which are zero. operand(array) is the view that products with recurrent weights
+    take.
     """
 
     def __init__(self, cell, theta, T, B, backward=True):
@@ -225,8 +231,8 @@ class Network:
 
         self.cell, self.p = cell, views(theta, cell.shapes)
         self.operand = operand = in_columns if H == 1 else in_matrices
-        # Gate rows of W are scaled so that hard_sigmoid is a cut to [0, 1], and that one tanh makes all logistic gates:
-        # sigma(z) = (1 + tanh(z / 2)) / 2.
+        # Gate rows of W are scaled. Then hard_sigmoid only limits values to [0, 1], and one tanh computes all logistic
+        # gates: sigma(z) = (1 + tanh(z / 2)) / 2.
         self.scale = np.repeat([0.2 if cell.hard else 0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
         self.shift = np.repeat([0.5 if cell.hard else 0.0] * G + [0.0], H).astype(theta.dtype)
         self.zero, self.half, self.one = (np.array(value, theta.dtype) for value in (0, 0.5, 1))
@@ -244,7 +250,7 @@ class Network:
             arrays = [self.gates, *(self.row[name] for name in "zrg"), self.rh, self.h_less_g, self.h_before, self.h]
         elif cell.gates:
             self.tanh_c, self.ig = zeros(T, H, S, B), zeros(T, H, S, B)
-            i, f, o, g = (self.row.get(name, self.ig) for name in "ifog")  # without forget gate, f is not read
+            i, f, o, g = (self.row.get(name, self.ig) for name in "ifog")  # without forget gate f is not used
             arrays = [self.a, self.gates, i, f, o, g, self.ig, self.c[:-1], self.c[1:], self.tanh_c, self.h]
         self.forward_steps = list(zip(*products, *map(by_step, arrays)))
         if not backward:
@@ -256,14 +262,14 @@ class Network:
         self.d_gates = self.dz[:, : G * H]
         self.d_row = {name: self.dz[:, k * H : (k + 1) * H] for k, name in enumerate(self.row)}
         self.error, self.dh_dc = zeros(R, S, B), zeros(T, H, S, B)
-        self.dh_twice = self.error[-2 * H :]  # see back_to_h; of an LSTM the rows of o, which keep dh, and those of g
+        self.dh_twice = self.error[-2 * H :]  # see back_to_h; for an LSTM: the rows of o, which hold dh, and of g
         self.dh = self.dh_twice[:H]
         if cell.kind == "gru":
             products = [operand(self.d_gates), operand(self.d_row["g"])]
             arrays = [*(self.d_row[name] for name in "zrg"), self.row["z"], self.row["r"]]
         else:
             products = [operand(self.dz)]
-            arrays = [self.dz, self.dh_dc, self.row.get("f", self.dh_dc)]  # without forget gate, f is not read
+            arrays = [self.dz, self.dh_dc, self.row.get("f", self.dh_dc)]  # without forget gate f is not used
         self.backward_steps = list(zip(*products, *map(by_step, arrays)))
 
 
@@ -273,12 +279,12 @@ def by_step(array):
 
 
 def in_columns(array):
-    """The view (..., rows, S B) of an array (..., rows, S, B), which products with the weights of one unit take."""
+    """The view (..., rows, S B) of an array (..., rows, S, B) for products with the weights of one unit."""
     return array.reshape(*array.shape[:-2], -1)
 
 
 def in_matrices(array):
-    """The view (..., S, rows, B) of an array (..., rows, S, B), which products with those of more units take."""
+    """The view (..., S, rows, B) of an array (..., rows, S, B) for products with the weights of several units."""
     return array.swapaxes(-2, -3)
 
 
@@ -288,20 +294,20 @@ def spread(W, B):
 
 
 def recurrent(W_h, B):
-    """What multiplies recurrent weights W_h (S, rows, H) and an operand, and the weights as it takes them.
+    """A function that multiplies recurrent weights by an operand, and the weights W_h (S, rows, H) in its form.
 
-    With one unit it is a product of numbers, whose weights are repeated once for a pass. Then a step needs neither
-    broadcasting nor products seed by seed, which more than halves its time.
+    With one unit, it multiplies element by element, and the weights are repeated once for each pass. Then a step needs
+    neither broadcasting nor one product per seed, and takes less than half of the time.
     """
     return (np.multiply, spread(W_h, B)[0]) if W_h.shape[2] == 1 else (np.matmul, W_h.copy())
 
 
 def back_to_h(W_h, out):
-    """f(dz, out), which puts W_h^T dz, of W_h (S, rows, H) and an operand dz, into out; and out as f takes it.
+    """A function f(dz, out) that writes W_h^T dz into out, for W_h (S, rows, H) and an operand dz; and out in f's form.
 
-    out: (2 H, S, B); the result stands in out[:H]. With one unit, rows are added up by a product with ones, in half the
-    time of a sum. There are two rows of ones, since BLAS keeps the order of terms in products of matrices, but not in
-    those of a matrix and a vector. So the result may stand in out[H:], too.
+    out: (2 H, S, B); the result is in out[:H]. With one unit, a product with ones adds up the rows, in half the time of
+    a sum. The ones have two rows: BLAS keeps the order of terms in products of two matrices, but not in products of a
+    matrix and a vector. So out[H:] may also hold the result.
     """
     _, rows, H = W_h.shape
     if H > 1:
@@ -323,18 +329,18 @@ def back_to_h(W_h, out):
 
 
 def forward(net, x):
-    """Run the networks over x (T, S, B); returns the logits after the last step, (S, O, B)."""
+    """Run the networks over x (T, S, B) from a zero state. Returns the logits after the last step, (S, O, B)."""
     T, H, B, p, cell = len(x), net.cell.hidden, x.shape[2], net.p, net.cell
     zero, half, one = net.zero, net.half, net.one
     np.copyto(net.x[:T, 0], x)  # x_t
-    W = p.W * net.scale  # in the rows of gates W / 5, or W / 2
+    W = p.W * net.scale  # rows of gates: W / 5, or W / 2
     W[:, :, -1] += net.shift  # b / 5 + 1/2, or b / 2
     W_x, b = spread(W[:, :, H:], B)
     a = in_columns(net.a[:T])
     np.multiply(W_x, in_columns(net.x[:T]), out=a)  # W_x x_t
     np.add(a, b, out=a)  # W_x x_t + b
     W_h, from_h, into = W[:, :, :H], net.from_h.ravel(), net.operand(net.from_h)
-    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # the result goes into their last argument
 
     def hard_sigmoid(gates):
         gates.clip(zero, one, gates)  # s(z) = min(max(z / 5 + 1/2, 0), 1)
@@ -358,7 +364,7 @@ def forward(net, x):
         from_h, from_rh = net.from_h[:n].ravel(), net.from_h[n:].ravel()
         for h_operand, rh_operand, gates, z, r, g, rh, h_less_g, h_before, h in net.forward_steps[:T]:
             times(W_gates, h_operand, into_gates)  # W_zh h_{t-1}, W_rh h_{t-1}
-            add(gates, from_h, gates)  # W_z v_t, W_r v_t; z / 5 + 1/2 or z / 2 of them
+            add(gates, from_h, gates)  # W_z v_t, W_r v_t, scaled: z / 5 + 1/2 or z / 2
             squash(gates)  # z_t, r_t = s(W_z v_t), s(W_r v_t)
             multiply(r, h_before, rh)  # r_t h_{t-1}
             times(W_g, rh_operand, into_g)  # W_gh r_t h_{t-1}
@@ -371,7 +377,7 @@ def forward(net, x):
         (times, W_h), forget_gate = recurrent(W_h, B), "f" in cell.gates
         for h_before, a, gates, i, f, o, g, ig, c_before, c, tanh_c, h in net.forward_steps[:T]:
             times(W_h, h_before, into)  # W_h h_{t-1}
-            add(a, from_h, a)  # z_t = W v_t; z_t / 5 + 1/2 or z_t / 2 in the rows of gates
+            add(a, from_h, a)  # z_t = W v_t; in the rows of gates scaled: z_t / 5 + 1/2 or z_t / 2
             squash(gates)  # i_t, f_t, o_t = s(z_t)
             tanh(g, g)  # g_t = tanh(z_t)
             multiply(i, g, ig)  # i_t g_t
@@ -403,7 +409,7 @@ def cross_entropy(logits, labels):
 
 
 def backward(net, T, d_logits):
-    """Gradient of the loss of the T steps just run, from d_logits (S, O, B), into net.grad (S, P)."""
+    """Write the gradient of the loss of the last forward pass into net.grad (S, P). d_logits: (S, O, B)."""
     p, d, H, cell = net.p, net.d, net.cell.hidden, net.cell
     W_h, dh = p.W[:, :, :H], net.dh.ravel()
     add, copyto, multiply = np.add, np.copyto, np.multiply
@@ -439,26 +445,26 @@ def backward(net, T, d_logits):
                 multiply(dh_dc, dh, dc_from_h)  # dh_t dh_t/dc_t
                 add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
                 for dc_copy in dc_copies:
-                    copyto(dc_copy, dc)  # dc_t beside each of the rows that it acts on
-            multiply(dz, error, dz)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz; of srnn dh_t dh_t/dz
+                    copyto(dc_copy, dc)  # dc_t in all rows of error except those of o
+            multiply(dz, error, dz)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz; srnn: dh_t dh_t/dz
             if forget_gate:
                 multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
-            to_h(dz_operand, dh_out)  # dh_{t-1} = W_h^T dz_t; what it puts on the rows of g, too, dc_{t-1} replaces
+            to_h(dz_operand, dh_out)  # dh_{t-1} = W_h^T dz_t; in rows of g dc replaces it
     copyto(net.dz_all[:, :, :T], net.dz[:T].transpose(2, 1, 0, 3))  # dz_t of all steps, seeds first
     copyto(net.v_all[:, :H, :T], net.h_before[:T].transpose(2, 1, 0, 3))  # h_{t-1}
     copyto(net.v_all[:, H : H + 1, :T], net.x[:T].transpose(2, 1, 0, 3))  # x_t
     dz_all, v_all = (array[:, :, :T].reshape(*array.shape[:2], -1) for array in (net.dz_all, net.v_all))
     np.matmul(dz_all, v_all.transpose(0, 2, 1), out=d.W)  # dW = sum_t dz_t v_t^T
-    if cell.kind == "gru":  # whose candidate sees r_t h_{t-1}
+    if cell.kind == "gru":  # in a GRU, g reads r_t h_{t-1}
         rh_all = np.ascontiguousarray(net.rh[:T].transpose(2, 1, 0, 3)).reshape(len(dz_all), H, -1)
         np.matmul(dz_all[:, n:], rh_all.transpose(0, 2, 1), out=d.W[:, n:, :H])  # dW_gh = sum_t dz_g rh_t^T
 
 
 def local_derivatives(net):
-    """Derivatives within each step, which need no error of later steps, into net.dz.
+    """Write the derivatives within each step into net.dz. They do not depend on the errors of later steps.
 
-    Of an LSTM: of h with respect to the net inputs of o, of c with respect to the others; of h with respect to c, into
-    net.dh_dc. Of a GRU: of h with respect to the net inputs of z and g, of rh with respect to that of r.
+    LSTM: dh/dz for the net inputs z of o, dc/dz for the others, and dh/dc into net.dh_dc. GRU: dh/dz for the net inputs
+    of gate z and of g, drh/dz for those of r.
     """
     cell, h, dz, gates, d_gates, row, d_row = net.cell, net.h, net.dz, net.gates, net.d_gates, net.row, net.d_row
     if cell.kind == "srnn":
@@ -467,7 +473,7 @@ def local_derivatives(net):
         return
     g, dz_g = row["g"], d_row["g"]
     if cell.hard:
-        np.multiply((gates > 0) & (gates < 1), net.scale[0], out=d_gates)  # ds/dz = 1/5 where s is at neither bound
+        np.multiply((gates > 0) & (gates < 1), net.scale[0], out=d_gates)  # ds/dz = 1/5 where 0 < s < 1
     else:
         np.subtract(1, gates, out=d_gates)  # 1 - s
         np.multiply(d_gates, gates, out=d_gates)  # ds/dz = s (1 - s)
@@ -500,7 +506,7 @@ class Adam:
         self.step, self.theta, self.m, self.v = 0, theta, np.zeros_like(theta), np.zeros_like(theta)
 
     def update(self, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
-        """Change theta in place. A seed whose update is not finite keeps its parameters and leaves active (S,)."""
+        """Change theta in place. A seed whose update is not finite keeps its old parameters and becomes inactive."""
         self.step += 1
         self.m += (1 - beta1) * (grad - self.m)
         self.v += (1 - beta2) * (grad * grad - self.v)
@@ -515,7 +521,7 @@ class Adam:
 
 # shared block
 def numerical_gradient(loss, theta, step=1e-3):
-    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,), all perturbations side by side."""
+    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,). All perturbations run together."""
     P = len(theta)
     population = np.tile(theta, (4, P, 1))
     population[:, np.arange(P), np.arange(P)] += step * np.array([[2.0], [1.0], [-1.0], [-2.0]])
@@ -524,7 +530,7 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter. Returns whether it is within tolerance.
 
     The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
@@ -541,8 +547,8 @@ def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floo
 def gradient_check():
     """Check every parameter of every variant of network, in float64; returns the exit status, 0 or 1.
 
-    hard_sigmoid has two kinks. Networks are drawn until no gate comes within 0.01 of one, which is more than a
-    perturbation moves it, while some are beyond them and more are not.
+    hard_sigmoid has two kinks. Networks are drawn until all gates are more than 0.01 from a kink and 2 to 40 % of their
+    values are beyond a kink. A perturbation moves a gate by less than 0.01.
     """
     T, B, ok = 6, 6, True
     x, y = make_batch(stream(2, DATA), B, T, "bit-relay")
@@ -569,8 +575,8 @@ def gradient_check():
             if min(np.abs(cut).min(), np.abs(cut - 1).min()) > 0.01 and 0.02 < beyond < 0.4:
                 break
         else:
-            raise RuntimeError(f"no {cell} keeps off the kinks")
-        for answer in 1 - y, y:  # the first leaves traces that the second pass must not heed
+            raise RuntimeError(f"every network of {cell} has a gate at a kink")
+        for answer in 1 - y, y:  # the second pass must not depend on what the first left in net
             _, d_logits = cross_entropy(forward(net, x), answer)
             backward(net, T, d_logits / B)
         variant = cell.kind + ", sigmoid" * (not cell.hard) + ", 2 units" * (cell.hidden > 1)
@@ -582,9 +588,9 @@ def gradient_check():
 
 
 def evaluate(net, x, y):
-    """Loss of sequences x (T, S, n) under classes y (S, n), and whether answers are right: (S, n) each.
+    """The loss on sequences x (T, S, n) with classes y (S, n), and whether answers are right, each (S, n).
 
-    net: of EVAL_BATCH sequences side by side.
+    net: networks for batches of EVAL_BATCH sequences.
     """
     (T, S, n), logits = x.shape, []
     batch = np.zeros((T, S, EVAL_BATCH), np.float32)
@@ -597,12 +603,12 @@ def evaluate(net, x, y):
 
 
 def landscape():
-    """Loss of two networks of one unit that run without input, over recurrent weight w and bias b, after each step.
+    """The loss of two networks of one unit without input after each step, for recurrent weights w and biases b.
 
-    unit, of Pascanu, Mikolov and Bengio 2013 (figure 6): x_t = w sigma(x_{t-1}) + b from x_0 = 0.5, and the loss is
-    (sigma(x_T) - 0.7)^2. lstm: w and b are those of all rows, and 1 is added for the forget gate, z_t = w h_{t-1} + b,
-    c_t = sigma(z_t + 1) c_{t-1} + sigma(z_t) tanh(z_t), h_t = sigma(z_t) tanh(c_t), from c_0 = h_0 = 0.5, and the loss
-    is (h_T - 0.7)^2. Returns w, b (points,) and unit, lstm (T, points of b, points of w).
+    unit (Pascanu, Mikolov and Bengio 2013, figure 6): x_t = w sigma(x_{t-1}) + b from x_0 = 0.5, with the loss
+    (sigma(x_T) - 0.7)^2. lstm: all gates and g share w and b; the forget gate adds 1 to z: z_t = w h_{t-1} + b, c_t =
+    sigma(z_t + 1) c_{t-1} + sigma(z_t) tanh(z_t), h_t = sigma(z_t) tanh(c_t) from c_0 = h_0 = 0.5, with the loss (h_T -
+    0.7)^2. Returns w, b (points,) and unit, lstm (T, points of b, points of w).
     """
 
     def sigma(z):
@@ -622,32 +628,32 @@ def landscape():
 
 
 def snapshot(net, x):
-    """Copies of what the network of one seed does with recorded x (T, n): h, c and the gates, and softmax p."""
+    """Copies of h, c, the gates and softmax p of the network of one seed on recorded sequences x (T, n)."""
     logits = forward(net, x[:, None])
     arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates} | {"c": net.c[1:]}
     return {name: array[:, :, 0].copy() for name, array in arrays.items() if array.size} | {"p": softmax(logits)[0][0]}
 
 
 def update(net, adam, x, y, options, alive):
-    """One training step on x (T, S, B) with classes y (S, B); returns the loss (S,).
+    """One training step on x (T, S, B) with classes y (S, B). Returns the loss (S,).
 
-    A seed whose loss, gradient or update is not finite leaves alive (S,).
+    If the loss, the gradient or the update of a seed is not finite, alive (S,) becomes False for this seed.
     """
     loss, d_logits = cross_entropy(forward(net, x), y)
     loss = loss.sum(axis=1) / loss.shape[1]
     backward(net, len(x), d_logits / y.shape[1])
     alive &= np.isfinite(loss) & np.isfinite(net.grad).all(axis=1)
     net.grad[~alive] = 0
-    epsilon = EPSILON / math.sqrt(1 - BETA2 ** (adam.step + 1))  # Keras adds it beside the uncorrected moment
+    epsilon = EPSILON / math.sqrt(1 - BETA2 ** (adam.step + 1))  # Keras adds it to the root of the uncorrected moment
     adam.update(net.grad, options.lr, BETA2, alive, epsilon=epsilon)
     return loss
 
 
 def train(cell, options, watch=None, cells=()):
-    """Train the networks of all seeds; returns what results.json has of them, and their arrays for snapshots.npz.
+    """Train the networks of all seeds. Returns their part of results.json and their arrays for snapshots.npz.
 
-    watch(net, held_out) is called at each evaluation with the held-out sequences; its values, a dict of (S,), join the
-    history. cells: all that the run trains, if this is the first of it, for the estimate of its time.
+    watch(net, held_out) is called at each evaluation with the held-out sequences; the history also records its values,
+    a dict of (S,). cells: all cells of the run, for the estimate of its time; empty: no estimate.
     """
     S, B, steps, T = len(options.seeds), options.batch, options.steps, cell.T
     theta = init_theta(cell, options)
@@ -690,7 +696,7 @@ def train(cell, options, watch=None, cells=()):
         diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
         if cells and step + 1 == min(ESTIMATED_AFTER, steps):
             seconds = (time.perf_counter() - started - wall_clock_s) / (step + 1 - history["step"][-1]) * steps
-            costs = [30 + (len(other.gates) + 1) * other.T for other in cells]  # of a step: calls, rows times T
+            costs = [30 + (len(other.gates) + 1) * other.T for other in cells]  # cost of a step: calls, and rows * T
             print(f"estimated time: {seconds * sum(costs) / costs[0]:.0f} s", flush=True)
     result = {
         "cell": cell.kind,
@@ -707,12 +713,12 @@ def train(cell, options, watch=None, cells=()):
 
 
 def name_of(cell):
-    """The name of a kind of network and its length in the files of a run."""
+    """The name of a network in the files of a run: its kind and its length."""
     return f"{cell.kind}-{cell.T}"
 
 
 def print_progress(variant, history, metric, solved, steps, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
+    """Print one line about the last evaluation: medians over seeds, number of seeds solved (S,), time left."""
     step = history["step"][-1]
     finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
     medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
@@ -721,7 +727,7 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
 
 
 def run(options, watch=None):
-    """Train all networks of the options; returns {network: what results.json has} and the arrays of snapshots.npz."""
+    """Train all networks of the options. Returns {network: its part of results.json} and arrays for snapshots.npz."""
     runs, arrays, hard = {}, {}, options.gates == "hard_sigmoid"
     cells = [Cell(kind, options.hidden, T, hard) for kind in options.cells for T in options.lengths]
     for cell in cells:
@@ -735,7 +741,7 @@ def run(options, watch=None):
 
 # shared block
 def to_json(value, indent=""):
-    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
+    """JSON of nested dicts, one entry per line. Floats have six digits; values that are not finite become null."""
     if isinstance(value, dict):
         inner = indent + " "
         entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
@@ -750,7 +756,7 @@ def to_json(value, indent=""):
 
 # shared block
 def write_whole(path, write):
-    """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
+    """Write a file completely or not at all. write(file) fills a temporary file, which is then renamed to path."""
     temporary = path.with_name(f".{path.name}")
     with open(temporary, "wb") as file:
         write(file)
@@ -759,7 +765,7 @@ def write_whole(path, write):
 
 # shared block
 def environment():
-    """Where and with what a run was made; dirty: the script is not as the commit has it."""
+    """The machine, the versions and the commit of a run. dirty: the script differs from the commit."""
 
     def git(*words):
         return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
@@ -775,7 +781,7 @@ def environment():
 
 # shared block
 def open_output(options, config, parser):
-    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    """Make the folder options.out. Exits with status 2 if it is not writable or, without --force, holds another run."""
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -790,7 +796,7 @@ def open_output(options, config, parser):
 
 # shared block
 def write_run(out, results, arrays):
-    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    """Write results.json and snapshots.npz. Removes from out the files of an earlier run, its measures and pictures."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
     write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
@@ -804,7 +810,7 @@ def write_run(out, results, arrays):
 
 # shared block
 def parse_seeds(text):
-    """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
+    """The seeds of a text such as "0-29", "0,3,7" or "0-4,10"."""
     parts = [part.split("-", 1) for part in text.split(",")]
     if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
         seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
@@ -814,7 +820,7 @@ def parse_seeds(text):
 
 
 def positive(text, kind=int):
-    """A whole number of at least 1, or with kind=float a finite number above 0."""
+    """The number in text: a whole number of at least 1 or, with kind=float, a finite number above 0."""
     with contextlib.suppress(ValueError):
         if 0 < kind(text) < math.inf:
             return kind(text)
@@ -823,19 +829,19 @@ def positive(text, kind=int):
 
 
 def parse_lengths(text):
-    """Lengths of sequences between commas."""
+    """The lengths of a text such as "10,50,100"."""
     return [positive(part) for part in text.split(",")]
 
 
 def initial_bias(text):
-    """A finite number, or "log-T"."""
+    """The number in text, or "log-T"."""
     with contextlib.suppress(ValueError):
         return text if text == "log-T" else float(text)
     raise argparse.ArgumentTypeError(f"'{text}' is neither a number nor log-T")
 
 
 def words(options):
-    """A dict of options as one types them."""
+    """The text of a dict of options, as it is typed on a command line."""
     typed = []
     for name, value in options.items():
         if isinstance(value, list):
@@ -847,44 +853,44 @@ def words(options):
 
 
 def build_parser():
-    """The command line, as argparse has it."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes, tasks = ("; ".join(f"{name}: {words(of)}" for name, of in each.items()) for each in (RECIPES, TASKS))
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="of networks")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="which seeds")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
-    add("--task", choices=TASKS, default="latch", help=f"with settings of its own: {tasks}")
-    add("--cells", type=partial(str.split, sep=","), default="srnn,lstm", help=f"some of {', '.join(GATES)}, in turn")
-    add("--lengths", type=parse_lengths, default="10,50,100,200", help="steps of a sequence, one after the other")
-    add("--split", choices=["shuffled", "asker"], help="the sequences held out: any, or the last, sorted by class")
-    add("--sequences", type=positive, default=10000, help="of each network; the last fifth is held out")
+    add("--task", choices=TASKS, default="latch", help=f"each sets: {tasks}")
+    add("--cells", type=partial(str.split, sep=","), default="srnn,lstm", help=f"some of {', '.join(GATES)}")
+    add("--lengths", type=parse_lengths, default="10,50,100,200", help="steps of a sequence, separated by commas")
+    add("--split", choices=["shuffled", "asker"], help="held-out sequences: random, or all of one class")
+    add("--sequences", type=positive, default=10000, help="sequences of each network; a fifth is held out")
     add("--epochs", type=positive, help="passes over the training sequences")
-    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="updates, if not epochs")
+    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="updates, instead of epochs")
     add("--batch", type=positive, default=16, help="sequences in a step")
     add("--hidden", type=positive, help="units")
-    add("--gates", choices=["hard_sigmoid", "sigmoid"], default="hard_sigmoid", help="how gates squash")
+    add("--gates", choices=["hard_sigmoid", "sigmoid"], default="hard_sigmoid", help="function of the gates")
     add("--forget-gate-bias", type=initial_bias, default=1.0, help="initial bias of the forget gates; log-T: log(T)")
     add("--input-gate-bias", type=float, default=0.0, help="initial bias of the input gates")
     add("--lr", type=real, default=1e-3, help="learning rate of Adam")
     add("--eval-every", "--eval_every", type=positive, default=500, help="steps between evaluations")
-    add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=2000, help="held-out sequences to look at")
+    add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=2000, help="held-out sequences")
     add("--snapshot-every", "--snapshot_every", type=positive, default=500, help="steps between snapshots")
-    add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
-    add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+    add("--record", type=int, metavar="SEED", help="seed whose states are recorded (if not given: the first)")
+    add("--dtype", choices=["float32", "float64"], default="float32", help="type of numbers in training")
+    add("--out", metavar="DIR", help="folder for the results (if not given: see the docstring)")
     add("--force", action="store_true", help="replace a run with other options in DIR")
-    add("--resume", action="store_true", help="not in this script; it says how to run seeds in resumable parts")
-    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
-    add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
+    add("--resume", action="store_true", help="not in this script; it prints how to run in resumable parts")
+    add("--quick", action="store_true", help=f"a run of a few seconds: {words(QUICK)}")
+    add("--gradcheck", action="store_true", help="only check all gradients of all variants")
     parser.set_defaults(**RECIPES["default"] | TASKS["latch"])
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked, what differs from the headline's, and the parser.
+    """The checked options of a command line, those that differ from the headline's, and the parser.
 
-    Exits with status 2 where options make no sense.
+    Exits with status 2 if options are wrong.
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
@@ -896,7 +902,7 @@ def parse_options(argv):
     options.steps = options.steps or base.steps
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
-    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+    if options.out is None:  # the headline's folder, or a folder that is named after the changed options
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
     fewer = f"more than the {options.steps} steps"
@@ -920,7 +926,7 @@ def parse_options(argv):
 
 
 def print_summary(results):
-    """The table that a run ends with; results: what results.json has."""
+    """Print the table at the end of a run. results: the contents of results.json."""
     print("\n               parameters   solved  accuracy: median [range]  seconds")
     for variant, run in results["runs"].items():
         accuracy = np.array([a for a in run["final"]["val_accuracy"] if a is not None])
@@ -932,7 +938,7 @@ def print_summary(results):
 
 
 def main(argv=None, watch=None):
-    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
+    """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
     options, changed, parser = parse_options(argv)
     if options.gradcheck:

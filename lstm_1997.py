@@ -1,78 +1,82 @@
 #!/usr/bin/env python3
 """The network of 1997 on the tasks of 1997: the tables of the paper that introduced LSTM, row by row.
 
-S. Hochreiter and J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8):1735-1780, 1997; numbers of tasks,
-equations and tables are the paper's. Its tasks are 1, the embedded Reber grammar; 2a, 2b, 2c, long time lags without
-noise, without local regularities, and very long ones; 3a, 3b, 3c, two sequences with noise and signal on one line; 4,
-adding; 5, multiplication; 6a, 6b, temporal order of two or three symbols. TABLE has every row of its tables of results,
-with the network of its Table 10, whose number of weights is asserted; RULES says when training stops. All trials of a
-row run side by side, each online: one sequence, then plain gradient descent. A trial is frozen when it meets its last
-stopping rule. It has failed if it has not met it at the cap, five times the paper's mean.
+S. Hochreiter and J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8):1735-1780, 1997. Numbers of tasks,
+equations and tables are those of the paper. Its tasks are 1, the embedded Reber grammar; 2a, 2b, 2c, long time lags
+without noise, without local regularities, and very long lags; 3a, 3b, 3c, two sequences with noise and signal on one
+line; 4, adding; 5, multiplication; 6a, 6b, temporal order of two or three symbols. TABLE has every row of the paper's
+tables of results, with its network from Table 10; the number of weights of each network is asserted. RULES says when
+training stops. All trials of a row run together. Each trial learns online, by plain gradient descent: weights change
+after each sequence, or at every step (tasks 1, 2a). A trial stops when it meets its last stopping rule. It fails if it
+has not met this rule at the cap, which is five times the paper's mean.
 
 The network. A block has one input gate, one output gate and one or two cells. Gates and cells are the units. Each unit
-receives all units of the step before and all inputs; outputs receive cells only:
+receives the outputs of all units at the step before, and all inputs. The network's outputs receive only cells:
 
     net_t = R y_{t-1} + I^T x_t + b    y_in = sigma(net_in)    s_t = s_{t-1} + y_in g(net_c)    y_out = sigma(net_out)
     z_t = V y_c + c    y_k = sigma(z)    y_c = y_out h(s_t)    h(x) = h_range tanh(x/2)    g(x) = g_range tanh(x/2)
 
-In tasks 2a and 2b there are one cell and one input gate. They receive inputs alone, and outputs receive inputs, too:
+Tasks 2a and 2b have one cell and one input gate, which receive only inputs. Their outputs also receive inputs:
 
     y_in = sigma(I_in^T x_t)    s_t = s_{t-1} + y_in sigma(I_c^T x_t)    z_t = V s_t + A^T x_t    y_k = sigma(z)
 
 The order of units: the input gates of all blocks, the cells, the output gates of all blocks. The order of cells: the
 first cells of all blocks, then their second cells; cell j belongs to block j mod blocks. R[u, w] is the weight from
 unit w to unit u, I[d, u] that from input d to unit u, V[k, j] that from cell j to output k, A[d, k] that from input d
-to output k; b[u] and c[k] are biases. A symbol as an input is one-hot. States and outputs of units are zero at first.
+to output k; b[u] and c[k] are biases. An input symbol is one-hot. States and outputs of units start at zero.
 
-The truncated gradient (appendix A.1). Errors that reach the net input of a gate or a cell change that unit's weights
-but go no further; only states carry errors back. There is no forget gate, so a state passes its error on unchanged: the
-error of s_t is the sum of what enters the state from t on, and backward needs no loop over time. This is the exact
-gradient of the network whose units receive recorded outputs of units, which is what the gradient check perturbs.
+The truncated gradient (appendix A.1). An error that reaches the net input of a gate or a cell changes the weights of
+this unit but goes no further; only states carry errors back in time. There is no forget gate, so a state passes its
+error back unchanged: the error of s_t is the sum of all errors that enter the state at t or later, and backward needs
+no loop over time. This is the exact gradient of a network whose units receive recorded outputs of units. The gradient
+check perturbs that network.
 
-Where the paper leaves room or contradicts itself there is an option, whose default is the row's reading; how readings
-were chosen, and what others give, is in the README. --ranges: h_range is 1 and g_range 2, as the equations have it, or
-2 and 1, as the caption of Table 10 has. --cost: errors of outputs with the slope y (1 - y) in them, as the appendix has
-it (squared), without (entropy: the gradient of cross-entropy), or with the slope plus 0.1 (mixed). --update: weights
-change after every sequence, or at every step with an error; the rows of tasks 1 and 2a have step. --errors: tasks 1 and
-2b have an error at every step, or only at the one that takes a memory of the start: the last (2b, whose row has end),
-the last but one (1). --cell: tasks 2a and 2b get their cell when the error has stopped falling, or have it from the
-start (2a's row). --first-pair: what becomes of the first pair of tasks 4 and 5 if it is to be marked. Its value becomes
-0 (5: 1) with replaced; it counts as that with counted; with unmarked its marker stays -1 besides.
+If the paper leaves a choice or contradicts itself, an option sets how we read it. Its default is the reading of the
+row; results/lstm_1997/README.md says how we chose the readings, and what other readings give. --ranges: h_range is 1
+and g_range 2, as in the equations, or 2 and 1, as in the caption of Table 10. --cost: the errors of outputs are
+multiplied by the slope y (1 - y), as in the appendix (squared), or by 1 (entropy: the gradient of cross-entropy), or by
+the slope plus 0.1 (mixed). --update: weights change after every sequence, or at every step with an error; the rows of
+tasks 1 and 2a have step. --errors: tasks 1 and 2b have an error at every step, or only at the step that needs a memory
+of the start: the last step (2b, whose row has end), or the last step but one (1). --cell: networks of tasks 2a and 2b
+get their cell when the error has stopped falling, or have it from the start (row 2a). --first-pair: the rule if the
+first pair of tasks 4 and 5 must be marked. With replaced, its value becomes 0 (task 5: 1). With counted, its value
+stays but counts as 0 (task 5: 1). With unmarked, it also counts as 0 (task 5: 1), and its marker stays -1.
 
 Axes of arrays: S trials, T steps, B sequences, D inputs, O outputs, H cells, U units, P parameters. Arrays are
 (T, rows, S, B); seeds_first gives the view that a matrix product takes. a and y have 3H rows: input gates, cells,
-output gates, where each cell has rows of its own for the gates of its block. tie (3H,): the unit of each row.
+output gates. Each cell has its own rows for the gates of its block. tie (3H,): the unit of each row.
 
-Names. a: tanh(net/2), so that sigma(net) = (1 + a)/2 and g = g_range a. y: twice what gates put out; for cells
-2 y_c / h_range. s: states in units of state_unit = g_range / 2. h: h(s) / h_range. e: targets minus outputs. d<name>:
-the gradient of the cost with respect to <name>, such as dz, ds, dnet (net: net inputs of units).
+Names. a: tanh(net/2), so that sigma(net) = (1 + a)/2 and g = g_range a. y: twice the outputs of gates; for cells 2 y_c
+/ h_range. s: states in units of state_unit = g_range / 2. h: h(s) / h_range. e: targets minus outputs. d<name>: the
+gradient of the cost with respect to <name>, such as dz, ds, dnet (net: net inputs of units).
 
-The headline, python3 lstm_1997.py, row 6a with thirty trials, ends like this:
+The headline, python3 lstm_1997.py, runs row 6a with thirty trials. It ends with:
 
     row    weights   rule    solved   sequences: mean     median [range]             paper    wrong   error
     6a         156      1     30/30            23,835       23,446 [15,963, 32,938]    31,390      0.0  0.0217
 
-It writes results/lstm_1997/6a. Every other command writes runs/lstm_1997/<the options that differ>, unless --out names
-a folder. While it runs it keeps a checkpoint there, with which --resume goes on. results.json has the settings, the
-history of every trial (mean absolute error and share of wrong answers: of the last 2,000 training sequences, or of the
-last test where the rules ask for tests), under rules the sequences until each was met and what a test on fresh
-sequences said then, final tests and the paper's figures. snapshots.npz has, under the row's name, N snapshots of what
-the recorded trial does with n sequences, and the weights of all trials at the end of their training:
+It takes about half a minute and writes results/lstm_1997/6a. Every other command writes a folder runs/lstm_1997/<the
+options that differ>, unless --out names one. During a run this folder has a checkpoint, from which --resume continues.
+results.json has the settings and the history of every trial: mean absolute error and share of wrong answers, of the
+last 2,000 training sequences or, if the rules need tests, of the last test. Its entry rules has the number of sequences
+until each rule was met, and a test on fresh sequences at that time. The entry final has tests at the end; the entry
+paper has the paper's figures. snapshots.npz has, under the name of the row, N snapshots of the recorded trial on n
+sequences, and the weights of all trials at the end of their training:
 
-    step (N,)   x (T, n) symbols or (T, D, n) values   length (n,) steps of each sequence; what is behind them is noise
-    with an error at the end alone: target (O, n), and wanted (O, n), the target without the noise that task 3c adds
-    with errors at every step: target (T, n), the symbol that comes next, -1 where there is no error; task 1 also has
-        legal (T, 7, n), whether the grammar lets a symbol come next
+    step (N,)   x (T, n) symbols or (T, D, n) values   length (n,) steps of each sequence; later steps are noise
+    with an error at the end only: target (O, n), and wanted (O, n), the target without the noise that task 3c adds
+    with errors at every step: target (T, n), the next symbol, -1 where there is no error; task 1 also has
+        legal (T, 7, n), whether the grammar allows a symbol as the next one
     in_gate (N, T, blocks, n)   out_gate (N, T, blocks, n)   s (N, T, H, n)   y_cell (N, T, H, n): y_c / h_range
     output (N, T or 1, O, n): y_k at every step or at the sequence's end   (tasks 2a, 2b: no out_gate, no y_cell)
     weights/R (S, U, U)   I (S, D, U)   b (S, U, 1)   V (S, O, H)   c (S, O, 1); of tasks 2a and 2b I, V, A (S, D, O)
 
 Gates, states and outputs are in half precision; absent biases are 0. Snapshots are taken every --snapshot-every
-sequences while the recorded trial learns, and at the cap. A trial that meets its last rule in between has final weights
-that are later than its last snapshot.
+sequences while the recorded trial learns, and at the cap. If a trial meets its last rule between two snapshots, its
+final weights are later than its last snapshot.
 
-How this differs from the paper: in trials (thirty, or ten for rows that take long), in the readings above, in the cell
-of task 2a, which is there from the start, in errors of task 2b, at the end only, in tests every 500 sequences.
+How this differs from the paper: rows have thirty trials, or ten if they take long; readings are those above; task 2a
+has its cell from the start; task 2b has errors only at the end; tests are made every 500 sequences.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -98,44 +102,45 @@ from pathlib import Path
 from types import SimpleNamespace
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # read when NumPy loads; more threads only slow matrices this small
+    os.environ.setdefault(_name, "1")  # NumPy reads it when it loads; with such small matrices, more threads are slower
 import numpy as np
 
 EXPERIMENT = "lstm_1997"
 SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}/6a"
-NO_SETTINGS = ("out", "force", "resume", "gradcheck")  # options that do not shape a run
+NO_SETTINGS = ("out", "force", "resume", "gradcheck")  # options that do not change results
 CHECKPOINT = "checkpoint.npz"
 QUICK = {"steps": 1000, "eval_n": 256, "eval_every": 100, "snapshot_every": 100, "seeds": "0-2"}
-CAP = 5  # times the paper's mean: a trial that has not met its last rule by then has failed
-CHUNK = 500  # sequences drawn at a time, and from one test to the next in rows whose rules ask for tests
-WINDOW = 2000  # training sequences that rules look back on
-SUMMED = 64  # steps whose parts of a gradient are summed by one product
-VALUES = 2**20  # of one variable that pass through a network side by side in a test
-STEADY = 200  # tasks 2a, 2b: sequences over which the error falls by less than a tenth before the cell is added
-ESTIMATED_AFTER = 100  # sequences, after which the time of the run is estimated
-INIT, TRAIN, TEST, EVAL, RECORD, SETS = range(6)  # streams of random numbers
+CAP = 5  # a trial fails if it has not met its last rule after this many times the paper's mean
+CHUNK = 500  # sequences drawn at a time, and between two tests in rows whose rules need tests
+WINDOW = 2000  # rules use this number of the last training sequences
+SUMMED = 64  # one product sums the parts of a gradient over this number of steps
+VALUES = 2**20  # values of one variable that a test computes at a time, at most
+STEADY = 200  # tasks 2a, 2b: the cell is added if the error falls by less than a tenth over these sequences
+ESTIMATED_AFTER = 100  # the time of the run is estimated after this number of sequences
+INIT, TRAIN, TEST, EVAL, RECORD, SETS = range(6)  # the streams of random numbers of each trial
 
 
-# What a row gives its network to do. name: 1 to 6b; size: the paper's p of task 2, a number of symbols, or its T of
-# tasks 3 to 6, the steps of the shortest sequence; lag: the least time lag (task 2c: plus 1); signal: leading elements
-# that tell the class (task 3).
+# The task of a row. name: 1 to 6b. size: p of task 2, a number of symbols, or T of tasks 3 to 6, the number of steps of
+# the shortest sequence. lag: the least time lag (task 2c: plus 1). signal: the number of first elements that show the
+# class (task 3).
 Task = namedtuple("Task", "name size lag signal", defaults=[0])
-# The paper's result. solved: the share that it says solved the task, or None; sequences, wrong: the mean number of
-# training sequences and wrong answers of 2560, or their share, until each stopping rule, None where it says nothing.
+# The paper's result. solved: the share of trials that solved the task, or None. sequences: for each stopping rule, the
+# mean number of training sequences until it was met. wrong: for each rule, wrong answers of 2560, or their share, or
+# None.
 Paper = namedtuple("Paper", "trials solved sequences wrong")
-# How the paper is read where it leaves room; see the options of the same names.
+# A reading of the paper; see the options of the same names.
 Reading = namedtuple("Reading", "ranges cost gradient update errors cell first_pair",
                      defaults="equations squared truncated sequence every late replaced".split())  # fmt: skip
-# When training stops: fewer than wrong of so many sequences wrong, their mean absolute error below error.
+# A stopping rule is met if the number of wrong answers is below wrong and the mean absolute error is below error.
 Rule = namedtuple("Rule", "wrong error", defaults=[math.inf])
 
 
 @dataclass(frozen=True)
 class Kind:
-    """The network of a row, as the paper's Table 10 has it.
+    """The network of a row, from the paper's Table 10.
 
-    per_block: cells of a block; rate: of learning; init: initial weights are in [-init, init]; biased: units with a
-    bias; input_biases, output_biases: initial biases of gates, block by block, () where they are random or absent.
+    per_block: cells of a block. rate: learning rate. init: initial weights are in [-init, init]. biased: units with a
+    bias. input_biases, output_biases: initial biases of gates, one per block; () if they are random or absent.
     """
 
     blocks: int
@@ -145,7 +150,7 @@ class Kind:
     weights: int
     rate: float
     init: float = 0.1
-    biased: str = "all"  # or cells and gates, or gates, or none
+    biased: str = "all"  # or "cells and gates", "gates", "none"
     input_biases: tuple = ()
     output_biases: tuple = ()
     output_gates: bool = True
@@ -156,7 +161,7 @@ class Kind:
 
     @property
     def shapes(self):
-        """Of the parameters: weights from units, from inputs, biases; of outputs: from cells, biases, from inputs."""
+        """The shapes of the parameters: R, I and b are of units, V, c and A of outputs."""
         H, D, O, U = self.H, self.inputs, self.outputs, self.H + (2 if self.output_gates else 1) * self.blocks
         if self.output_gates:
             return {"R": (U, U), "I": (D, U), "b": (U, 1), "V": (O, H), "c": (O, 1)}
@@ -164,7 +169,7 @@ class Kind:
 
     @property
     def present(self):
-        """Which of the parameters (P,) the network has: all but some biases; as 0 and 1."""
+        """For each of the parameters (P,): 1, or 0 for a bias that the network does not have."""
         mask = np.ones((1, sum(math.prod(shape) for shape in self.shapes.values())))
         if self.output_gates:
             has = views(mask, self.shapes)
@@ -186,7 +191,7 @@ class Row:
 
     @property
     def every_step(self):
-        """Whether there is an error at every step; else there is one at the sequence's end."""
+        """Whether there is an error at every step; if not, there is one at the sequence's end."""
         return self.task.name in ("1", "2a") or self.task.name == "2b" and self.reading.errors == "every"
 
     @property
@@ -196,13 +201,13 @@ class Row:
 
 
 TASK_3 = {"biased": "cells and gates", "input_biases": (-1, -3, -5), "output_biases": (-2, -4, -6)}
-KINDS = {  # what the networks of all rows of a task have in common
+KINDS = {  # settings of the networks of all rows of a task
     "1": {"init": 0.2, "biased": "gates", "output_biases": (-1, -2, -3, -4)},
     "2a": {"init": 0.2, "output_gates": False}, "2b": {"init": 0.2, "output_gates": False},
     "2c": {"init": 0.2, "biased": "none"}, "3a": TASK_3, "3b": TASK_3, "3c": TASK_3,
     "4": {"input_biases": (-3, -6)}, "5": {}, "6a": {"input_biases": (-2, -4)}, "6b": {"input_biases": (-2, -4, -6)},
 }  # fmt: skip
-READINGS = {  # of all rows of a task, where they are not the defaults
+READINGS = {  # of all rows of a task, if they are not the defaults
     "1": Reading("caption", update="step"), "2a": Reading(cost="entropy", update="step", cell="first"),
     "2b": Reading(cost="entropy", errors="end"), "2c": Reading("caption", "mixed"),
     "4": Reading("caption", "entropy"), "5": Reading("caption", "entropy"),
@@ -245,14 +250,14 @@ for _name, _task, _kind, _paper in TABLE:
     _of = _name.partition("-")[0]
     ROWS[_name] = Row(_name, Task(_of, *_task), Kind(*_kind, **KINDS[_of]), _paper, READINGS.get(_of, Reading()))
 
-RULES = {  # of each task, one after the other
+RULES = {  # of each task; a trial must meet one after the other
     "1": [Rule(1)], "2a": [Rule(1)], "2b": [Rule(1)], "2c": [Rule(1)],
     "3a": [Rule(1), Rule(1, 0.01)], "3b": [Rule(6), Rule(6, 0.04)], "3c": [Rule(1, 0.015)],
     "4": [Rule(1, 0.01)], "5": [Rule(140), Rule(13)], "6a": [Rule(1, 0.1)], "6b": [Rule(1, 0.1)],
 }  # fmt: skip
 TOLERANCE = {"2a": 0.25, "2b": 0.25, "2c": 0.2, "3a": 0.2, "3b": 0.2, "3c": 0.1, "4": 0.04, "5": 0.04, "6a": 0.3,
              "6b": 0.3}  # fmt: skip
-TESTS = {"1": 512, "2a": 2, "2b": 10000, "2c": 10000, "3a": 256, "3b": 256, "3c": 256}  # else: on training sequences
+TESTS = {"1": 512, "2a": 2, "2b": 10000, "2c": 10000, "3a": 256, "3b": 256, "3c": 256}  # others: training sequences
 RANGES = {"equations": (1, 2), "caption": (2, 1)}  # of h and of g
 COSTS = {"squared": (1, 0), "entropy": (0, 1), "mixed": (1, 0.1)}  # shares of half the squared error, cross-entropy
 
@@ -260,7 +265,7 @@ COSTS = {"squared": (1, 0), "entropy": (0, 1), "mixed": (1, 0.1)}  # shares of h
 
 
 def stream(seed, *key):
-    """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
+    """The generator of (seed, *key). Drawing from one generator does not change another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
@@ -268,13 +273,13 @@ REBER = "BTPSXVE"
 # The embedded Reber grammar (the paper's Figures 3 and 4): symbol and next state of the edges of states 0 to 19.
 REBER_EDGES = ("B1", "T2 P10", "B3", "T4 P5", "S4 X6", "T5 V7", "X5 S8", "P6 V8", "E9", "T18", "B11", "T12 P13",
                "S12 X14", "T13 V15", "X13 S16", "P14 V16", "E17", "P18", "E19", "E19")  # fmt: skip
-_edges = [(2 * edges.split())[-2:] for edges in REBER_EDGES]  # two for each state, the same if it has one
+_edges = [(2 * edges.split())[-2:] for edges in REBER_EDGES]  # two for each state; twice the same if it has only one
 REBER_SYMBOL = np.array([[REBER.index(edge[0]) for edge in pair] for pair in _edges])
 REBER_NEXT = np.array([[int(edge[1:]) for edge in pair] for pair in _edges])
 
 
 def reber_strings(rng, n):
-    """Draw n strings of the embedded Reber grammar: numbers of symbols (n, T), -1 behind a string's end."""
+    """Draw n strings of the embedded Reber grammar: indices of symbols (n, T), -1 after a string's end."""
     state, strings = np.zeros(n, int), []
     while (state < 19).any():
         edge = rng.integers(2, size=n)
@@ -284,7 +289,7 @@ def reber_strings(rng, n):
 
 
 def reber_legal(strings):
-    """Symbols that may follow each but the last of strings (n, T), -1 behind their ends: bool (T - 1, 7, n)."""
+    """Legal next symbols after each symbol but the last of strings (n, T), -1 after their ends: bool (T - 1, 7, n)."""
     state, each = np.zeros(len(strings), int), np.arange(len(strings))
     legal = np.zeros((strings.shape[1] - 1, 7, len(strings)), bool)
     for t, symbol in enumerate(strings.T[:-1]):
@@ -296,7 +301,7 @@ def reber_legal(strings):
 
 @cache
 def reber_sets(pair):
-    """A pair of sets, for training and for testing: strings (256, T) each; no test string is a training string."""
+    """A pair of sets, for training and for tests: strings (256, T) each. No test string is a training string."""
     rng, sets = stream(pair, SETS), ([], [])
     for k, strings in enumerate(sets):
         known = {tuple(string) for string in sets[0]} if k else ()
@@ -309,17 +314,17 @@ def reber_sets(pair):
 
 
 def sets_of(trial):
-    """The pair of sets of a trial: the same for ten trials in a row, of three pairs in all."""
+    """The pair of sets of a trial. Ten trials in a row share one of the three pairs."""
     return reber_sets(trial // 10 % 3)
 
 
 def make_batch(rng, n, row, strings=None):
     """Draw n sequences of a row's task: a namespace of arrays whose last axis is the sequence.
 
-    x: inputs (T, n), numbers of symbols, or (T, D, n), values. length: (n,), up to T. Errors at every step: target
-    (T, n), the next symbols, -1 behind the end, and for task 1 legal (T, 7, n), those that may be next. Errors at the
-    end: target (O, n), and wanted (O, n), the same without the noise that task 3c puts on it.
-    strings: of task 1, to choose from; fresh ones if not given.
+    x: inputs (T, n), indices of symbols, or (T, D, n), values. length: (n,), up to T. With errors at every step: target
+    (T, n), the next symbols, -1 after the end, and for task 1 legal (T, 7, n), all legal next symbols. With an error at
+    the end: target (O, n), and wanted (O, n), the target without the noise of task 3c.
+    strings: the strings of task 1 to choose from; if None, fresh strings.
     """
     task = row.task.name
     if task == "1":
@@ -333,22 +338,23 @@ def make_batch(rng, n, row, strings=None):
 
 
 def symbols_to_predict(strings, row):
-    """Sequences as make_batch gives them, of strings of symbols (n, T + 1), -1 behind their ends."""
+    """The sequences (see make_batch) of strings of symbols (n, T + 1), which have -1 after their ends."""
     x, target = np.maximum(strings.T[:-1], 0), strings.T[1:]
     length = (target >= 0).sum(axis=0)
     if not row.every_step:
         target = np.eye(row.kind.outputs)[:, strings[:, -1]]
         return SimpleNamespace(x=x, length=length, target=target, wanted=target)
     legal = {"legal": reber_legal(strings)} if row.task.name == "1" else {}
-    if row.reading.errors == "end":  # task 1: at the last step but one
+    if row.reading.errors == "end":  # task 1: an error only at the last step but one
         target = np.where(np.arange(len(target))[:, None] == length - 2, target, -1)
     return SimpleNamespace(x=x, length=length, target=target, **legal)
 
 
 def long_lag_strings(rng, n, row):
-    """Strings (n, p + 1) of tasks 2a and 2b: x or y, a_1 to a_(p-1) in order or as drawn, and the first symbol again.
+    """Strings (n, p + 1) of tasks 2a and 2b: x or y, then p - 1 symbols, then the first symbol again.
 
-    Their numbers: a_1 to a_(p-1), x, y.
+    The p - 1 symbols are a_1 to a_(p-1) in order (2a), or drawn at random (2b). The order of indices: a_1 to a_(p-1),
+    x, y.
     """
     p = row.task.size
     strings = np.tile(np.arange(-1, p), (n, 1)) if row.task.name == "2a" else rng.integers(p - 1, size=(n, p + 1))
@@ -357,7 +363,7 @@ def long_lag_strings(rng, n, row):
 
 
 def very_long_lags(rng, n, row):
-    """Task 2c: b, then x or y, distractors, e; target: x or y. Symbols: a_1 to a_p, e, b, x, y."""
+    """Task 2c: b, then x or y, distractors, e; target: x or y. The order of indices: a_1 to a_p, e, b, x, y."""
     p = row.task.size
     length = row.task.lag + 2 + rng.geometric(0.1, size=n)
     x = rng.integers(p, size=(length.max(), n))
@@ -367,13 +373,13 @@ def very_long_lags(rng, n, row):
 
 
 def varied_lengths(rng, n, row):
-    """The most steps of tasks 3 to 6, T + T / 10, and numbers of steps (n,)."""
+    """The largest number of steps of tasks 3 to 6, T + T / 10, and the numbers of steps (n,) of n sequences."""
     T = row.task.size + row.task.size // 10
     return T, rng.integers(row.task.size, T, size=n, endpoint=True)
 
 
 def two_sequences(rng, n, row):
-    """Task 3: +1 or -1, the signal, and noise behind it (3b: on it, too); target: the class (3c: with noise)."""
+    """Task 3: the signal, +1 or -1, then noise (3b: also noise on the signal); target: the class (3c: with noise)."""
     T, length = varied_lengths(rng, n, row)
     signal, task = row.task.signal, row.task.name
     x = math.sqrt(0.2) * rng.standard_normal((T, 1, n))
@@ -386,7 +392,7 @@ def two_sequences(rng, n, row):
 
 
 def marked_pairs(rng, n, row):
-    """Tasks 4 and 5: pairs of a value and a marker; target: of the two marked values the sum, scaled, or product."""
+    """Tasks 4 and 5: pairs of a value and a marker; target: the scaled sum or the product of the two marked values."""
     T, length = varied_lengths(rng, n, row)
     adding, first_pair, each = row.task.name == "4", row.reading.first_pair, np.arange(n)
     x = np.zeros((T, 2, n))
@@ -404,20 +410,20 @@ def marked_pairs(rng, n, row):
 
 
 def temporal_order(rng, n, row):
-    """Task 6: X or Y at two or three steps among distractors; target: their order. Symbols: E, B, a, b, c, d, X, Y."""
+    """Task 6: X or Y at two or three steps among distractors; target: their order. Indices: E, B, a, b, c, d, X, Y."""
     T, length = varied_lengths(rng, n, row)
     each, which = np.arange(n), np.zeros(n, int)
     x = rng.integers(2, 6, size=(T, n))
     x[0], x[length - 1, each] = 0, 1
     for low, high in {"6a": ((10, 20), (50, 60)), "6b": ((10, 20), (33, 43), (66, 76))}[row.task.name]:
         symbol, t = rng.integers(2, size=n), rng.integers(low, high, size=n, endpoint=True)
-        x[t - 1, each] = 6 + symbol  # the first element is that of t = 1
+        x[t - 1, each] = 6 + symbol  # the paper counts steps from 1
         which = 2 * which + symbol
     return x, length, np.eye(row.kind.outputs)[:, which]
 
 
 def side_by_side(batches):
-    """Sequences of several trials, each (..., n), as one namespace of arrays (..., S, n), the shorter padded."""
+    """Sequences of several trials, each (..., n), as one namespace of arrays (..., S, n). Shorter ones are padded."""
     arrays = {}
     for name in vars(batches[0]):
         each = [getattr(batch, name) for batch in batches]
@@ -450,7 +456,7 @@ assert all(row.kind.present.sum() == row.kind.weights for row in ROWS.values()),
 
 
 def init_theta(kind, trials, dtype):
-    """Initial parameters (S, P): uniform in [-init, init], but for the biases that the row gives; 0 where absent."""
+    """Initial parameters (S, P): uniform in [-init, init], or biases that the row gives; absent biases are 0."""
     present, blocks = kind.present, kind.blocks
     theta = np.stack([stream(trial, INIT).uniform(-kind.init, kind.init, len(present)) for trial in trials]) * present
     for rows, biases in (slice(0, blocks), kind.input_biases), (slice(-blocks, None), kind.output_biases):
@@ -460,11 +466,11 @@ def init_theta(kind, trials, dtype):
 
 
 class Network:
-    """S networks of a row on parameters theta (S, P), with every array for T steps of B sequences each.
+    """S networks of a row with parameters theta (S, P), and every array for T steps of B sequences each.
 
-    Each cell has rows of its own for its gates, so that nothing in a step's loop is broadcast. What units receive from
-    units are U rows of y, one behind the other: the last input gates of its first H rows, the cells, the first output
-    gates. Doubling y and halving net inputs saves a call for each: sigma(x) = (1 + tanh(x/2))/2.
+    Each cell has its own rows for its gates, so the loop over steps needs no broadcasting. Units receive U consecutive
+    rows of y: the last rows of input gates, all cells, the first rows of output gates. y is doubled and net inputs are
+    halved; each saves a call: sigma(x) = (1 + tanh(x/2))/2.
     """
 
     def __init__(self, row, theta, T, B=1):
@@ -477,19 +483,19 @@ class Network:
         self.row, self.theta, self.T, self.B, self.trials = row, theta, T, B, np.arange(S)
         self.p, self.grad = views(theta, kind.shapes), zeros(S, theta.shape[1])
         self.d = views(self.grad, kind.shapes)
-        self.first_symbol = kind.inputs * self.trials[:, None]  # of a trial among the symbols of all
+        self.first_symbol = kind.inputs * self.trials[:, None]  # index of each trial's first symbol among all symbols
         self.s, self.state_unit = zeros(T + 1, H, S, B), 1
-        if not kind.output_gates:  # of tasks 2a and 2b
+        if not kind.output_gates:  # tasks 2a and 2b
             self.a = zeros(T, U, S, B)
             return
         self.h_range, self.g_range = RANGES[row.reading.ranges]
         self.state_unit = self.g_range / 2
-        gate = np.tile(np.arange(blocks), kind.per_block)  # of each cell, among those of its kind
+        gate = np.tile(np.arange(blocks), kind.per_block)  # the gate of each cell
         self.tie = np.concatenate([gate, blocks + np.arange(H), blocks + H + gate])
         self.a, self.y, self.h = zeros(T, 3 * H, S, B), zeros(T + 1, 3 * H, S, B), zeros(T, H, S, B)
-        self.y_cell = self.y[:, H : 2 * H]  # of step t at t + 1
-        self.y_units = self.y[:, H - blocks : 2 * H + blocks]  # (T + 1, U, S, B), what units receive at step t
-        self.unit_range = np.ones(U, theta.dtype)  # y_units unit_range / 2 is what units put out
+        self.y_cell = self.y[:, H : 2 * H]  # step t is at t + 1
+        self.y_units = self.y[:, H - blocks : 2 * H + blocks]  # (T + 1, U, S, B), read by units at step t
+        self.unit_range = np.ones(U, theta.dtype)  # units put out y_units unit_range / 2
         self.unit_range[blocks : blocks + H] = self.h_range
         self.one, self.quarter_g_range = np.array(1, theta.dtype), np.array(self.g_range / 4, theta.dtype)
         self.ds, self.dnet, self.step_numbers = zeros(T, H, S), zeros(T, U, S), np.arange(T)[:, None, None]
@@ -504,12 +510,12 @@ def by_step(array):
 
 
 def seeds_first(array):
-    """The view of an array (..., rows, S, B) that products take: (..., S, rows, B), of one seed (..., rows, B)."""
+    """The view of an array (..., rows, S, B) for matrix products: (..., S, rows, B), or (..., rows, B) if S = 1."""
     return array[..., 0, :] if array.shape[-2] == 1 else array.swapaxes(-2, -3)
 
 
 def product(W):
-    """f(v, out), which puts the products of W (S, n, k) and v, a view of seeds_first, into out."""
+    """The function f(v, out) that writes the products of W (S, n, k) and v, a view of seeds_first, into out."""
     return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
@@ -518,9 +524,9 @@ def product(W):
 
 def from_inputs(net, x):
     """(I^T x_t + b) / 2 in all rows, (T, 3H, S, B), for inputs x (T, S, B) or (T, D, S, B)."""
-    I = net.p.I[:, :, net.tie] if net.row.kind.per_block > 1 else net.p.I  # with one cell to a block, rows are units
+    I = net.p.I[:, :, net.tie] if net.row.kind.per_block > 1 else net.p.I  # with one cell per block, rows are units
     I, b = 0.5 * I, 0.5 * net.p.b[:, net.tie]  # (S, D, 3H), (S, 3H, 1)
-    if x.ndim == 3:  # symbols: of all inputs one is 1
+    if x.ndim == 3:  # symbols: one-hot inputs
         return rows_of_symbols(net, I + b.swapaxes(1, 2), x)
     given = b.transpose(1, 0, 2)
     for d, I_d in enumerate(np.ascontiguousarray(I.transpose(1, 2, 0))[..., None]):  # (3H, S, 1)
@@ -529,14 +535,14 @@ def from_inputs(net, x):
 
 
 def rows_of_symbols(net, I, x):
-    """What symbols x (T, S, B) give to the rows of I (S, D, rows): (T, rows, S, B)."""
+    """The rows of I (S, D, rows) for symbols x (T, S, B): (T, rows, S, B)."""
     return np.take(I.reshape(-1, I.shape[2]), x + net.first_symbol, axis=0).transpose(0, 3, 1, 2)
 
 
 def forward(net, x, received=None):
     """Run the networks over x, (T, S, B) symbols or (T, D, S, B) values; see outputs.
 
-    received (T, U, S, B): what units receive from units, in place of what they put out: y_units of another run.
+    received (T, U, S, B): if given, units receive these inputs (such as y_units of another run), not their own outputs.
     """
     if not net.row.kind.output_gates:
         return forward_task_2(net, x)
@@ -544,12 +550,12 @@ def forward(net, x, received=None):
     y_units = seeds_first(net.y_units[:-1] if received is None else received)
     R_times = product(net.p.R[:, net.tie] * (0.25 * net.unit_range))  # (S, 3H, U)
     one, quarter_g_range = net.one, net.quarter_g_range
-    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # the result goes into their last argument
     for v, given_t, (net_t, a, y, y_in, a_cell, s_before, s, h, y_out, y_cell) in zip(y_units, given, net.steps):
         R_times(v, net_t)  # R y_{t-1} / 2
         add(a, given_t, a)  # net_t / 2
         tanh(a, a)  # a_t
-        add(a, one, y)  # 2 sigma(net_t), which is 2 y in the rows of gates
+        add(a, one, y)  # 2 sigma(net_t): 2 y in the rows of gates
         multiply(y_in, a_cell, s)  # 2 y_in g / g_range
         add(s, s_before, s)  # s_t = s_{t-1} + y_in g, in units of g_range / 2
         multiply(s, quarter_g_range, h)  # s_t / 2
@@ -558,7 +564,7 @@ def forward(net, x, received=None):
 
 
 def outputs(net, x, length):
-    """The outputs that forward led to: (T, O, S, B) with errors at every step, else (1, O, S, B), at the ends."""
+    """The outputs after forward: (T, O, S, B) if there are errors at every step; at the ends only, (1, O, S, B)."""
     if not net.row.kind.output_gates:
         return outputs_task_2(net, x, length)
     y_cell = where_errors_are(net, net.y_cell[1:], x, length)
@@ -567,7 +573,7 @@ def outputs(net, x, length):
 
 
 def where_errors_are(net, array, x, length):
-    """An array (T, rows, S, B) at steps with errors: at all, or at the sequences' ends, (1, rows, S, B)."""
+    """An array (T, rows, S, B) at the steps with errors: at all steps, or at the sequences' ends, (1, rows, S, B)."""
     if net.row.every_step:
         return array[: len(x)]
     at_ends = array[length - 1, :, net.trials[:, None], np.arange(length.shape[1])]  # (S, B, rows)
@@ -575,15 +581,15 @@ def where_errors_are(net, array, x, length):
 
 
 def errors(row, y, batch):
-    """Targets minus outputs y (T or 1, O, S, B), 0 at steps without a target, of a batch as draw gives it."""
+    """Targets minus outputs y (T or 1, O, S, B), 0 at steps without a target. batch: see draw."""
     if not row.every_step:
         return batch.target - y  # e = target - y
-    target = batch.target[:, None]  # a symbol, -1 where there is none
+    target = batch.target[:, None]  # a symbol; -1 if there is no target
     return np.where(target >= 0, (target == np.arange(row.kind.outputs)[:, None, None]) - y, 0)  # one-hot - y
 
 
 def costs(net, batch):
-    """The cost of each network's one sequence (S,): its shares of half the squared error and of cross-entropy."""
+    """The cost of one sequence per network, (S,): half the squared error and cross-entropy, weighted by COSTS."""
     y = outputs(net, batch.x, batch.length)
     e, (squared, entropy) = errors(net.row, y, batch), COSTS[net.row.reading.cost]
     has_target = batch.target[:, None] >= 0 if net.row.every_step else 1
@@ -595,15 +601,15 @@ def costs(net, batch):
 
 
 def backward(net, batch):
-    """Truncated gradient (the paper's appendix A.1) after forward on one sequence per network (B = 1), into net.grad.
+    """Write the truncated gradient (the paper's appendix A.1) into net.grad, after forward on B = 1 sequence each.
 
-    batch: x, length and target, as draw gives them. Returns outputs and errors, both (T or 1, O, S).
+    batch: x, length and target; see draw. Returns outputs and errors, both (T or 1, O, S).
     """
     if not net.row.kind.output_gates:
         return backward_task_2(net, batch)
     row, kind, d = net.row, net.row.kind, net.d
     T, H, blocks, h_range, half_g_range = len(batch.x), kind.H, kind.blocks, net.h_range, net.g_range / 2
-    padded = -(-T // SUMMED) * SUMMED  # whatever T is, products have the same sizes, and so the same rounding
+    padded = -(-T // SUMMED) * SUMMED  # products have one size for every T, and so one rounding
     y, e, dz = output_gradient(net, batch)  # sigma(V y_c + c), target - y, -e times the slope
     arrays = net.y_cell[1:], net.h, net.a[:, 2 * H :]
     y_cell, h, a_out = (where_errors_are(net, array, batch.x, batch.length)[..., 0] for array in arrays)
@@ -614,14 +620,14 @@ def backward(net, batch):
     dnet_out = over_cells(kind, 0.25 * (1 - a_out * a_out) * h * dy)  # y_out (1 - y_out) sum of h(s) dy_c
     ds_now = 0.25 * (1 + a_out) * (1 - h * h) * dy  # y_out h'(s) dy_c
     ds, dnet = net.ds[:padded], net.dnet[:padded]
-    dnet[:, blocks + H :], ds[T:], end = 0, 0, batch.length[:, 0] - 1  # 0 where nothing is added below
+    dnet[:, blocks + H :], ds[T:], end = 0, 0, batch.length[:, 0] - 1  # 0 unless set below
     if row.every_step:
         dnet[:T, blocks + H :] = dnet_out  # at every step
-        np.cumsum(ds_now[::-1], axis=0, out=ds[:T][::-1])  # ds_t = sum of y_out h'(s) dy_c from t on
+        np.cumsum(ds_now[::-1], axis=0, out=ds[:T][::-1])  # ds_t = sum of y_out h'(s) dy_c at t and later
     else:
         dnet[end, blocks + H :, net.trials] = dnet_out[0].T  # at the end, 0 elsewhere
         ds[...], first = ds_now, end.min() + 1  # ds_t = y_out h'(s) dy_c of the end
-        ds[first:] *= net.step_numbers[first:padded] <= end  # 0 behind the end
+        ds[first:] *= net.step_numbers[first:padded] <= end  # 0 after the end
     a_in, a_cell = net.a[:padded, :H, :, 0], net.a[:padded, H : 2 * H, :, 0]
     dnet[:, :blocks] = over_cells(kind, 0.25 * (1 - a_in * a_in) * net.g_range * a_cell * ds)  # y_in (1 - y_in) g ds
     dnet[:, blocks : blocks + H] = half_g_range * 0.5 * (1 + a_in) * (1 - a_cell * a_cell) * ds  # y_in g'(net_c) ds
@@ -647,18 +653,18 @@ def output_gradient(net, batch):
 
 
 def slope_of_outputs(row, y):
-    """What errors of outputs y are multiplied with, by the cost: y (1 - y), 1, or y (1 - y) + 0.1."""
+    """The factor of the errors of outputs y. It depends on the cost: y (1 - y), 1, or y (1 - y) + 0.1."""
     squared, entropy = COSTS[row.reading.cost]
     return squared * y * (1 - y) + entropy
 
 
 def sum_of_products(dz, y):
-    """The sum over t of dz_t y_t^T, (S, O, H), of dz (T, O, S) and y (T, H, S)."""
+    """The sum over t of dz_t y_t^T, (S, O, H), for dz (T, O, S) and y (T, H, S)."""
     return np.add.reduce(dz[:, :, None] * y[:, None], axis=0).transpose(2, 0, 1)
 
 
 def weighted_by(dz, V):
-    """V^T dz, (T, H, S), of V (S, O, H) and dz (T, O, S)."""
+    """V^T dz, (T, H, S), for V (S, O, H) and dz (T, O, S)."""
     return np.matmul(np.ascontiguousarray(dz.transpose(2, 0, 1)), V).transpose(1, 2, 0)
 
 
@@ -668,7 +674,7 @@ def over_cells(kind, values):
 
 
 def gradient_of_inputs(net, dnet, x):
-    """dI = sum_t x_t dnet_t^T, of dnet (T, U, S) and inputs x (T, S, 1) or (T, D, S, 1), into net.d.I."""
+    """Write dI = sum_t x_t dnet_t^T, for dnet (T, U, S) and inputs x (T, S, 1) or (T, D, S, 1), into net.d.I."""
     T, U, S = dnet.shape
     if x.ndim == 3:  # symbols
         index = (x[..., 0] + net.first_symbol[:, 0]).ravel()
@@ -680,9 +686,9 @@ def gradient_of_inputs(net, dnet, x):
 
 
 def dnet_of_all_steps(net, from_outputs, dnet):
-    """The full gradient, for comparison: errors go on through the net inputs of units to the step before.
+    """The full gradient, for comparison: errors also flow through the net inputs of units to the step before.
 
-    from_outputs (T, H, S): V^T dz, 0 at steps without an error; dnet (T, U, S) takes the result.
+    from_outputs (T, H, S): V^T dz, 0 at steps without an error. The result is written into dnet (T, U, S).
     """
     kind, H, blocks, half_g_range, ds = net.row.kind, net.row.kind.H, net.row.kind.blocks, net.g_range / 2, 0
     dy, R_transposed = np.zeros(dnet.shape[1:], dnet.dtype), net.p.R.transpose(0, 2, 1)
@@ -693,14 +699,14 @@ def dnet_of_all_steps(net, from_outputs, dnet):
         slope_out = 0.25 * (1 - a_out * a_out)  # y_out (1 - y_out)
         ds = ds + 0.25 * (1 + a_out) * (1 - h * h) * dy_cell  # ds_t = ds_{t+1} + y_out h'(s) dy_c
         dnet_in = over_cells(kind, (slope_in * net.g_range * a_cell * ds)[None])[0]  # y_in (1 - y_in) sum of g ds
-        dnet[t, :blocks] = dnet_in + slope_in[:blocks] * dy[:blocks]  # and y_in (1 - y_in) dy_in
+        dnet[t, :blocks] = dnet_in + slope_in[:blocks] * dy[:blocks]  # plus y_in (1 - y_in) dy_in
         dnet[t, blocks : blocks + H] = half_g_range * 0.5 * (1 + a_in) * (1 - a_cell * a_cell) * ds  # y_in g'(net_c) ds
         dnet_out = over_cells(kind, (slope_out * h * dy_cell)[None])[0]  # y_out (1 - y_out) sum of h(s) dy_c
-        dnet[t, blocks + H :] = dnet_out + slope_out[:blocks] * dy[blocks + H :]  # and y_out (1 - y_out) dy_out
+        dnet[t, blocks + H :] = dnet_out + slope_out[:blocks] * dy[blocks + H :]  # plus y_out (1 - y_out) dy_out
         dy = np.matmul(R_transposed, dnet[t].T[..., None])[..., 0].T  # dy_{t-1} = R^T dnet_t
 
 
-# Tasks 2a and 2b: one input gate and one cell, which receive inputs alone; no output gate. Inputs are symbols.
+# Tasks 2a and 2b: one input gate and one cell, which receive only inputs; no output gate. Inputs are symbols.
 
 
 def forward_task_2(net, x):
@@ -712,7 +718,7 @@ def forward_task_2(net, x):
 
 
 def outputs_task_2(net, x, length):
-    """The outputs that forward_task_2 led to; see outputs."""
+    """The outputs after forward_task_2; see outputs."""
     s, symbols = (where_errors_are(net, array, x, length) for array in (net.s[1:], x[:, None]))
     z = np.matmul(0.5 * net.p.V, s.swapaxes(1, 2))  # V s / 2
     z += 0.5 * np.moveaxis(net.p.A[net.trials[:, None], symbols[:, 0]], -1, 2)  # (V s + A^T x) / 2
@@ -720,12 +726,12 @@ def outputs_task_2(net, x, length):
 
 
 def backward_task_2(net, batch):
-    """The gradient, into net.grad; nothing recurs but the state, so that it is exact. See backward."""
+    """Write the gradient into net.grad; see backward. It is exact, because only the state is recurrent."""
     d, T = net.d, len(batch.x)
     y, e, dz = output_gradient(net, batch)  # sigma(z), target - y, -e times the slope
     s, x = (where_errors_are(net, array, batch.x, batch.length)[..., 0] for array in (net.s[1:], batch.x[:, None]))
-    # With an error at the end alone ds is (1, 1, S), for all steps: all sequences of task 2b have the same length.
-    ds = np.cumsum(weighted_by(dz, net.p.V)[::-1], axis=0)[::-1]  # ds_t = sum of V^T dz from t on
+    # If the only error is at the end, ds is (1, 1, S) for all steps: all sequences of task 2b have the same length.
+    ds = np.cumsum(weighted_by(dz, net.p.V)[::-1], axis=0)[::-1]  # ds_t = sum of V^T dz at t and later
     d.V[...] = sum_of_products(dz, s)  # dV = sum_t dz s^T
     d.A[...] = 0
     for x_t, dz_t in zip(x[:, 0], dz):
@@ -738,7 +744,7 @@ def backward_task_2(net, batch):
 
 
 def update_at_every_step_task_2(net, batch, rate, present):
-    """One sequence, with weights that change at every step; see update_at_every_step. All axes of trials are first."""
+    """One sequence, with weights that change at every step; see update_at_every_step. Axes of trials come first."""
     p, trials, x, S, has_target = net.p, net.trials, batch.x[..., 0], len(net.theta), batch.target[:, :, 0, None] >= 0
     target = one_hot(batch.target, net.row.kind.outputs, p.V.dtype)
     pace = rate * views(np.broadcast_to(present, net.theta.shape), net.row.kind.shapes).V[:, 0, :1]  # 0 without a cell
@@ -747,7 +753,7 @@ def update_at_every_step_task_2(net, batch, rate, present):
         a = np.tanh(0.5 * p.I[trials, x[t]])  # a_t
         y_in, g = 0.5 + 0.5 * a[:, :1], 0.5 + 0.5 * a[:, 1:]  # sigma(net_t)
         s = s + y_in * g  # s_t = s_{t-1} + y_in g
-        slope_in, slope_g = y_in * (1 - y_in), 0.25 * (1 - a[:, 1:] ** 2)  # the second is g (1 - g)
+        slope_in, slope_g = y_in * (1 - y_in), 0.25 * (1 - a[:, 1:] ** 2)  # slope_g = g (1 - g)
         ds_dnet = np.concatenate([g * slope_in, y_in * slope_g], axis=1)  # g y_in (1 - y_in), y_in g (1 - g)
         ds_dI[trials, x[t]] += ds_dnet  # ds/dI_t = ds/dI_{t-1} + x ds/dnet^T
         z = np.matmul(p.V, s[:, :, None])[..., 0] + p.A[trials, x[t]]  # V s + A^T x
@@ -766,7 +772,7 @@ def update_at_every_step_task_2(net, batch, rate, present):
 
 
 def update(net, batch, rate, present):
-    """One step down the gradient of one sequence for each network; returns outputs and errors, see backward.
+    """One step of gradient descent on one sequence for each network. Returns outputs and errors; see backward.
 
     present: which parameters may change, (P,) or (S, P).
     """
@@ -779,14 +785,14 @@ def update(net, batch, rate, present):
 
 
 def one_hot(symbols, n, dtype):
-    """Symbols (T, S, 1), numbers below n or -1, as vectors (T, S, n)."""
+    """Symbols (T, S, 1), which are below n or -1, as vectors (T, S, n)."""
     return (symbols == np.arange(n)).astype(dtype)
 
 
 def update_at_every_step(net, batch, rate, present):
-    """The same, but with weights that change at every step, and ds/dW running along, as the appendix has it.
+    """Like update, but weights change at every step. ds/dW is computed forward in time, as in the appendix.
 
-    W (S, U, K) has all weights of units, on the K parts of v_t = [y_{t-1}; x_t; 1]. All axes of trials are the first.
+    W (S, U, K) has all weights of units, for the K parts of v_t = [y_{t-1}; x_t; 1]. Axes of trials come first.
     """
     if not net.row.kind.output_gates:
         return update_at_every_step_task_2(net, batch, rate, present)
@@ -799,7 +805,7 @@ def update_at_every_step(net, batch, rate, present):
     v, s = np.ones((S, W.shape[2]), V.dtype), np.zeros((S, H), V.dtype)
     y_units, x = v[:, :U], v[:, U:-1]
     y_units[...] = 0
-    ds_dW = np.zeros((S, 2 * H, W.shape[2]), V.dtype)  # by the weights of each state's input gate, of its cell
+    ds_dW = np.zeros((S, 2 * H, W.shape[2]), V.dtype)  # for the weights of each state's input gate, then of its cell
 
     def of_cells(gates):  # (S, blocks) to (S, H)
         return np.concatenate([gates] * kind.per_block, axis=1)
@@ -841,7 +847,7 @@ def update_at_every_step(net, batch, rate, present):
 
 # shared block
 def numerical_gradient(loss, theta, step=1e-3):
-    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,), all perturbations side by side."""
+    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,). All perturbations run together."""
     P = len(theta)
     population = np.tile(theta, (4, P, 1))
     population[:, np.arange(P), np.arange(P)] += step * np.array([[2.0], [1.0], [-1.0], [-2.0]])
@@ -850,7 +856,7 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter. Returns whether it is within tolerance.
 
     The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
@@ -865,13 +871,13 @@ def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floo
 
 
 def changed(name, size=None, lag=None, errors="every", **kind):
-    """A row with another task size, lag or place of errors, and with other settings of its network."""
+    """A row with another size and lag of its task, errors at other steps, and other settings of its network."""
     row = ROWS[name]
     task = row.task._replace(size=size or row.task.size, lag=lag or row.task.lag)
     return replace(row, task=task, kind=replace(row.kind, **kind), reading=row.reading._replace(errors=errors))
 
 
-CHECKED = {  # small rows, how far input gates are shut lest states saturate, sequences
+CHECKED = {  # (small row, a number to subtract from biases of input gates so that states do not saturate, sequences)
     "1, blocks of 1": (changed("1-4"), 1, 4), "1, blocks of 2": (changed("1-5"), 1, 4),
     "3b": (changed("3b-1", 10), 1, 4), "2a": (changed("2a", 5, inputs=6, outputs=6), 0, 12),
     "4": (changed("4-1", 20), 2, 8), "6a": (changed("6a"), 3, 24), "6b": (changed("6b"), 4, 24),
@@ -885,14 +891,14 @@ CHECKED_READINGS = [("squared", "equations", "truncated"), ("entropy", "equation
 def gradient_check():
     """Check every parameter of every kind of network, in float64; returns the exit status, 0 or 1.
 
-    The truncated gradient is the exact one of the network whose units receive recorded outputs of units instead of
-    their own: that network is perturbed.
+    The truncated gradient is the exact gradient of a network whose units receive recorded outputs of units, not their
+    own outputs. That network is perturbed.
     """
     ok = True
     for variant, (row, shut, n) in CHECKED.items():
         kind = row.kind
         batch = draw(row, list(range(n)), RECORD, n=1)
-        if batch.x.ndim == 3 and not row.every_step:  # any symbol may be last, on which output gates and A depend
+        if batch.x.ndim == 3 and not row.every_step:  # any symbol may be last: output gates and A depend on it
             batch.x = stream(3, TRAIN).integers(kind.inputs, size=batch.x.shape)
         theta = 0.5 * stream(3, INIT).standard_normal((1, len(kind.present)))
         if kind.output_gates:
@@ -903,7 +909,7 @@ def gradient_check():
             row = replace(row, reading=row.reading._replace(cost=cost, ranges=ranges, gradient=gradient))
             net = Network(row, theta.repeat(n, axis=0), len(batch.x))
             shorter = {"target": batch.target[..., ::-1, :], "length": batch.length - 1}
-            for other in shorter, {}:  # the first leaves traces that the second must not heed
+            for other in shorter, {}:  # the second pass must not depend on values that the first left in net
                 forward(net, batch.x)
                 backward(net, SimpleNamespace(**vars(batch) | other))
 
@@ -926,11 +932,12 @@ def gradient_check():
 
 
 def judge(row, y, e, batch):
-    """Whether sequences were answered wrongly, and their mean absolute and squared errors: (S, B) each.
+    """Whether answers to sequences are wrong, and the mean absolute and mean squared errors: (S, B) each.
 
-    y: outputs, e: their errors, (T or 1, O, S, B). Task 1: at some step another symbol is at least as active as one
-    that may be next. Tasks 2a and 2b: an output is off by the tolerance or more, at some step or at the end. Else:
-    an output is, at the end; errors are then those of the outputs wanted (task 3c: without the targets' noise).
+    y: outputs, e: their errors, (T or 1, O, S, B). An answer is wrong in task 1 if at some step an illegal symbol is at
+    least as active as a legal one; in task 2a if an output is off by the tolerance or more at some step; in the other
+    tasks if an output is off by the tolerance or more at the end. If errors are only at the end, they are computed
+    without the targets' noise (task 3c).
     """
     task, values = row.task.name, row.kind.outputs
     if row.every_step:
@@ -947,7 +954,7 @@ def judge(row, y, e, batch):
 
 
 def examine(row, theta, batch):
-    """What judge says of networks theta (S, P) on sequences of a batch, (S, n) each."""
+    """The results of judge for networks theta (S, P) on the sequences of a batch, (S, n) each."""
     S, n, T = len(theta), batch.length.shape[1], len(batch.x)
     values = T * S * max(3 * row.kind.H, row.kind.outputs if row.every_step else 1)  # of one sequence
     at_once, judged, net = min(n, max(1, VALUES // values)), [], None
@@ -962,9 +969,9 @@ def examine(row, theta, batch):
 
 
 def asked(row, trials, number, part):
-    """The sequences of test number of a row's rule; in tasks 2b and 2c a part of them.
+    """The sequences of a row's test with this number; in tasks 2b and 2c a part of them.
 
-    Task 1: both sets of strings. Task 2a: its two sequences. Task 3: drawn once. 2b and 2c: drawn anew for each test.
+    Task 1: both sets of strings. Task 2a: its two sequences. Task 3: drawn once. Tasks 2b, 2c: drawn for each test.
     """
     task, p = row.task.name, row.task.size
     if task == "1":
@@ -978,9 +985,9 @@ def asked(row, trials, number, part):
 
 
 def test(row, theta, trials, number):
-    """Test networks theta (S, P): numbers of wrong answers, of answers, and mean absolute errors (of the first part).
+    """Test networks theta (S, P). Returns numbers of wrong answers and of answers, and mean absolute errors (part 0).
 
-    Networks that err in a part of the sequences get no other: only rows of which none may be wrong have several parts.
+    Only tests that allow no wrong answer have several parts. A network with a wrong answer in one part gets no other.
     """
     n, wrong, error, task = np.zeros(len(theta), int), np.zeros(len(theta), int), None, row.task.name
     for part in range(math.ceil(TESTS[task] / CHUNK) if task in ("2b", "2c") else 1):
@@ -994,13 +1001,13 @@ def test(row, theta, trials, number):
 
 
 def fresh(row, options, trial, theta):
-    """The network theta (P,) of a trial on eval_n fresh sequences: wrong answers, mean absolute and squared error."""
+    """Wrong answers, mean absolute and squared error of the network theta (P,) of a trial on eval_n fresh sequences."""
     wrong, error, square = examine(row, theta[None], draw(row, [trial], EVAL, n=options.eval_n))
     return {"wrong": int(wrong.sum()), "mean_error": error.mean(), "mse": square.mean()}
 
 
 def recorded_sequences(row, trial):
-    """Sequences that snapshots show, of a trial: of each class one, or four; arrays (..., 1, n)."""
+    """The sequences of a trial that snapshots show: one of each class, or four; arrays (..., 1, n)."""
     batch, classes = draw(row, [trial], RECORD, n=256), not row.every_step and row.kind.outputs > 1
     which = np.unique(batch.target[:, 0].argmax(axis=0), return_index=True)[1] if classes else np.arange(4)
     return SimpleNamespace(**{name: array[..., which] for name, array in vars(batch).items()})
@@ -1020,14 +1027,14 @@ def snapshot(row, theta, record):
 
 
 def initial_state(row, options):
-    """All that the rest of a run depends on, as it is before the first sequence."""
+    """The state of a run before the first sequence. The rest of the run depends only on this state."""
     S = len(options.seeds)
     cells = before_the_cell(row.kind).astype(options.dtype) if row.grows else 1
     return SimpleNamespace(
         config=settings(options), step=0, wall_clock_s=0.0, active=np.ones(S, bool), rules_met=np.zeros(S, int),
         theta=init_theta(row.kind, options.seeds, np.dtype(options.dtype)) * cells,
         grown_at=[None if row.grows else 0] * S, frozen_at=[None] * S, diverged_at=[None] * S,
-        errors=np.zeros((WINDOW, S)),  # mean absolute errors of the last sequences, the newest at (step - 1) % WINDOW
+        errors=np.zeros((WINDOW, S)),  # mean absolute errors of the last sequences; the last is at (step - 1) % WINDOW
         wrong=np.zeros((WINDOW, S), bool), n_wrong=np.zeros(S, int),
         tested=np.full(S, np.nan),  # share of wrong answers in the last test
         rules=[{key: [None] * S for key in ("sequences", "wrong", "mean_error", "mse")} for _ in RULES[row.task.name]],
@@ -1036,28 +1043,28 @@ def initial_state(row, options):
 
 
 def before_the_cell(kind):
-    """1 for the parameters (P,) of a network of task 2 without its cell, 0 for those of the cell and its gate."""
+    """For each parameter (P,) of a network of tasks 2a and 2b: 1 for A, 0 for weights of the cell and its gate."""
     mask = np.zeros((1, len(kind.present)))
     views(mask, kind.shapes).A[...] = 1
     return mask[0]
 
 
 class Population:
-    """The trials of a run that are still learning, the network of all of them, and the sequences they are given."""
+    """The trials of a run that still learn, their networks, and their sequences."""
 
     def __init__(self, row, options, state):
         self.where = np.nonzero(state.active)[0]
         self.trials = [options.seeds[k] for k in self.where]
         self.row, self.chunk = row, None
         self.net = Network(row, state.theta[self.where], 1)
-        self.may_change = row.kind.present  # of the parameters, (P,) or (S, P)
+        self.may_change = row.kind.present  # which parameters, (P,) or (S, P)
         if row.grows:
             grown = np.array([state.grown_at[k] is not None for k in self.where])
             self.may_change = np.where(grown[:, None], 1, before_the_cell(row.kind))
         self.may_change = self.may_change.astype(state.theta.dtype)
 
     def sequence(self, step):
-        """The sequence after step others, of each trial: arrays (..., S, 1)."""
+        """Sequence number step (from 0) of each trial: arrays (..., S, 1)."""
         chunk, k = divmod(step, CHUNK)
         if chunk != self.chunk:
             drawn, self.chunk = vars(draw(self.row, self.trials, TRAIN, chunk, n=CHUNK)), chunk
@@ -1073,7 +1080,7 @@ class Population:
 
 
 def learn(population, options, state):
-    """Give every active trial its next sequence, and note its error."""
+    """Train every active trial on its next sequence, and record its error."""
     row, now, place = population.row, population.where, state.step % WINDOW
     batch = population.sequence(state.step)
     step = update if row.reading.update == "sequence" else update_at_every_step
@@ -1084,13 +1091,13 @@ def learn(population, options, state):
     steps = (batch.target[..., 0] >= 0).sum(axis=0) if row.every_step else 1
     state.errors[place, now] = np.add.reduce(off.reshape(-1, len(now)), axis=0) / (row.kind.outputs * steps)
     if row.task.name not in TESTS:
-        wrong = ~(np.maximum.reduce(off[0], axis=0) < TOLERANCE[row.task.name])  # also what is not a number
+        wrong = ~(np.maximum.reduce(off[0], axis=0) < TOLERANCE[row.task.name])  # NaN counts as wrong
         state.n_wrong[now] += wrong.astype(int) - state.wrong[place, now]
         state.wrong[place, now] = wrong
 
 
 def add_cells(row, options, state):
-    """Add the cell and its gate where the error has stopped falling (tasks 2a and 2b); returns to how many trials."""
+    """Add the cell and its gate if the error has stopped falling (tasks 2a, 2b). Returns the number of these trials."""
     steady = [k for k in np.nonzero(state.active)[0]
               if state.grown_at[k] is None and not still_falls(state.errors[:, k], state.step)]  # fmt: skip
     for k in steady:
@@ -1102,13 +1109,13 @@ def add_cells(row, options, state):
 
 
 def still_falls(errors, step):
-    """Whether the error of the last STEADY sequences is below that of as many before, by more than a tenth."""
+    """Whether the mean error of the last STEADY sequences is below 0.9 times that of the STEADY sequences before."""
     before, last = errors[np.arange(step - 2 * STEADY, step) % WINDOW].reshape(2, STEADY).mean(axis=1)
     return step < 2 * STEADY or last < 0.9 * before
 
 
 def apply_rules(population, options, state):
-    """See which trials meet their rule: by a test once in a while, or by the last training sequences."""
+    """Find the trials that meet their rule, by a test every CHUNK sequences or by the last training sequences."""
     row, now, rules = population.row, population.where, RULES[population.row.task.name]
     tested, limits = row.task.name in TESTS, [rules[k].wrong for k in state.rules_met[now]]
     if tested and state.step % CHUNK == 0:
@@ -1119,13 +1126,13 @@ def apply_rules(population, options, state):
     else:
         return
     for k, wrong_k, error_k in zip(now, wrong, error):
-        for rule in rules[state.rules_met[k] :][: None if tested else 1]:  # a test can meet several
+        for rule in rules[state.rules_met[k] :][: None if tested else 1]:  # one test can meet several rules
             if state.active[k] and wrong_k < rule.wrong and error_k < rule.error:
                 meet(row, options, state, k)
 
 
 def meet(row, options, state, k):
-    """Note that trial number k has met its rule, and freeze it if that was the last."""
+    """Record that trial number k has met its rule, and freeze the trial if this was its last rule."""
     for name, value in ({"sequences": state.step} | fresh(row, options, options.seeds[k], state.theta[k])).items():
         state.rules[state.rules_met[k]][name][k] = value
     state.rules_met[k] += 1
@@ -1134,7 +1141,7 @@ def meet(row, options, state, k):
 
 
 def note_progress(row, options, state, watch):
-    """Add the newest values to the history, and print a line about them."""
+    """Add the last values to the history, and print a line about them."""
     seen = np.array([min(at or state.step, WINDOW) or np.nan for at in state.frozen_at])
     wrong = state.tested.copy() if row.task.name in TESTS else state.n_wrong / seen
     values = {"step": state.step, "train_error": state.errors.sum(axis=0) / seen, "wrong": wrong}
@@ -1146,10 +1153,10 @@ def note_progress(row, options, state, watch):
 
 @np.errstate(all="ignore")
 def train(row, options, state, save, watch=None):
-    """Train the trials of a row from state, which it keeps up to date, until each has met its last rule or the cap.
+    """Train the trials of a row until each has met its last rule or reached the cap. state is updated in place.
 
-    save() keeps state; it is called once in a while. watch(row, theta) is called at each evaluation; its values, a dict
-    of (S,), join the history. Returns what results.json has of the row and its arrays for snapshots.npz.
+    save() is called at evaluations and saves state. watch(row, theta) is called at each evaluation; the history also
+    records its values, a dict of (S,). Returns the row's part of results.json and arrays for snapshots.npz.
     """
     record, r = recorded_sequences(row, options.record), options.seeds.index(options.record)
     population, first = None, state.step
@@ -1185,7 +1192,7 @@ def train(row, options, state, save, watch=None):
 
 
 def result_of(row, options, state):
-    """What results.json has of a row."""
+    """The part of results.json for a row."""
     final = [fresh(row, options, trial, theta) for trial, theta in zip(options.seeds, state.theta)]
     final = {name: [None if at else values[name] for at, values in zip(state.diverged_at, final)] for name in final[0]}
     result = {"trainable_parameters": int(row.kind.present.sum()), "wall_clock_s": state.wall_clock_s,
@@ -1196,14 +1203,14 @@ def result_of(row, options, state):
 
 
 def arrays_of(row, state, record):
-    """The arrays of snapshots.npz."""
+    """The arrays for snapshots.npz."""
     sequences = {name: array[..., 0, :] if array.ndim > 1 else array for name, array in vars(record).items()}
     weights = {f"weights/{name}": array for name, array in vars(views(state.theta, row.kind.shapes)).items()}
     return state.snapshots | sequences | weights
 
 
 def print_progress(variant, history, metric, solved, steps, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
+    """Print one line about the last evaluation: medians over seeds, number of seeds solved (S,), time left."""
     step = history["step"][-1]
     finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
     medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
@@ -1212,14 +1219,14 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
 
 
 def row_of(options):
-    """The row of the options, read as they say."""
+    """The row of the options, with the reading that they set."""
     return replace(ROWS[options.task], reading=Reading(*[getattr(options, name) for name in Reading._fields]))
 
 
 def run(options, watch=None, state=None):
-    """Train the row of the options; returns {row: what results.json has} and the arrays of snapshots.npz.
+    """Train the row of the options. Returns {row: its part of results.json} and arrays for snapshots.npz.
 
-    state: where a run that was stopped goes on.
+    state: the state from which a stopped run continues, or None.
     """
     row = row_of(options)
     state = state or initial_state(row, options)
@@ -1232,7 +1239,7 @@ def run(options, watch=None, state=None):
 
 # shared block
 def to_json(value, indent=""):
-    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
+    """JSON of nested dicts, one entry per line. Floats have six digits; values that are not finite become null."""
     if isinstance(value, dict):
         inner = indent + " "
         entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
@@ -1247,7 +1254,7 @@ def to_json(value, indent=""):
 
 # shared block
 def write_whole(path, write):
-    """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
+    """Write a file completely or not at all. write(file) fills a temporary file, which is then renamed to path."""
     temporary = path.with_name(f".{path.name}")
     with open(temporary, "wb") as file:
         write(file)
@@ -1256,7 +1263,7 @@ def write_whole(path, write):
 
 # shared block
 def environment():
-    """Where and with what a run was made; dirty: the script is not as the commit has it."""
+    """The machine, the versions and the commit of a run. dirty: the script differs from the commit."""
 
     def git(*words):
         return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
@@ -1272,7 +1279,7 @@ def environment():
 
 # shared block
 def open_output(options, config, parser):
-    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    """Make the folder options.out. Exits with status 2 if it is not writable or, without --force, holds another run."""
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -1287,7 +1294,7 @@ def open_output(options, config, parser):
 
 # shared block
 def write_run(out, results, arrays):
-    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    """Write results.json and snapshots.npz. Removes from out the files of an earlier run, its measures and pictures."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
     write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
@@ -1297,7 +1304,7 @@ def write_run(out, results, arrays):
 
 
 def save_checkpoint(out, tree):
-    """Save nested dicts and lists of JSON values and arrays: an npz of the arrays, and of JSON that names them."""
+    """Save nested dicts and lists of JSON values and arrays as one npz: the arrays, and JSON that refers to them."""
     arrays = {}
 
     def keep(value):
@@ -1311,7 +1318,7 @@ def save_checkpoint(out, tree):
 
 
 def load_checkpoint(out, config, parser):
-    """The state that save_checkpoint saved; exits with status 2 if it is damaged or of other settings."""
+    """The state that save_checkpoint saved. Exits with status 2 if it is damaged or has other settings."""
     path = out / CHECKPOINT
     try:
         with np.load(path) as file:
@@ -1325,7 +1332,7 @@ def load_checkpoint(out, config, parser):
 
 
 def tidy(out):
-    """Remove the checkpoint of a run, and what kills have left of checkpoints that were being written."""
+    """Remove the checkpoint of a run, and incomplete checkpoints of runs that were killed."""
     for path in out.glob(f"*{CHECKPOINT}*"):
         path.unlink()
 
@@ -1335,7 +1342,7 @@ def tidy(out):
 
 # shared block
 def parse_seeds(text):
-    """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
+    """The seeds of a text such as "0-29", "0,3,7" or "0-4,10"."""
     parts = [part.split("-", 1) for part in text.split(",")]
     if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
         seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
@@ -1345,7 +1352,7 @@ def parse_seeds(text):
 
 
 def positive(text, kind=int):
-    """A whole number of at least 1, or with kind=float a finite number above 0."""
+    """The number in text: a whole number of at least 1 or, with kind=float, a finite number above 0."""
     with contextlib.suppress(ValueError):
         if 0 < kind(text) < math.inf:
             return kind(text)
@@ -1354,7 +1361,7 @@ def positive(text, kind=int):
 
 
 def words(options):
-    """A dict of options as one types them."""
+    """The text of a dict of options, as it is typed on a command line."""
     typed = []
     for name, value in options.items():
         if isinstance(value, list):
@@ -1366,40 +1373,40 @@ def words(options):
 
 
 def build_parser():
-    """The command line, as argparse has it."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add = parser.add_argument
     add("--task", choices=ROWS, default="6a", metavar="ROW", help="row of the paper's tables")
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="trials")
-    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="sequences, the cap after "
-        f"which a trial has failed (if not given: {CAP} times the paper's mean)")  # fmt: skip
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0-29", metavar="0-29|0,3,7", help="which trials")
+    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="sequences; a trial that "
+        f"needs more has failed (if not given: {CAP} times the paper's mean)")  # fmt: skip
     add("--lr", type=partial(positive, kind=float), help="learning rate (if not given, here and below: the row's)")
-    add("--ranges", choices=RANGES, help="of h and g: of the paper's equations, or of the caption of its Table 10")
-    add("--cost", choices=COSTS, help="errors of outputs: with their slope, without it, or with the slope plus 0.1")
-    add("--gradient", choices=["truncated", "full"], help="the paper's, or also what goes back through gates and cells")
+    add("--ranges", choices=RANGES, help="ranges of h and g: the paper's equations, or the caption of its Table 10")
+    add("--cost", choices=COSTS, help="factor of output errors: the slope, 1, or the slope plus 0.1")
+    add("--gradient", choices=["truncated", "full"], help="the paper's truncated gradient, or the full one")
     add("--update", choices=["sequence", "step"], help="tasks 1, 2a, 2b: when weights change")
-    add("--errors", choices=["every", "end"], help="tasks 1, 2b: at every step, or where a memory of the start shows")
-    add("--cell", choices=["late", "first"], help="tasks 2a, 2b: added when errors stop falling, or there at first")
-    add("--first-pair", choices=["replaced", "counted", "unmarked"], help="tasks 4, 5: if it is to be marked")
-    add("--eval-every", "--eval_every", type=positive, help="sequences between points of the history (if not given, "
-        "and of snapshots: a 40th of the paper's mean)")  # fmt: skip
+    add("--errors", choices=["every", "end"], help="tasks 1, 2b: at every step, or only at a step that needs memory")
+    add("--cell", choices=["late", "first"], help="tasks 2a, 2b: added when errors stop falling, or at the start")
+    add("--first-pair", choices=["replaced", "counted", "unmarked"], help="tasks 4, 5: rule if it must be marked")
+    add("--eval-every", "--eval_every", type=positive, help="sequences between evaluations (if "
+        "not given, here and for snapshots: a 40th of the paper's mean)")  # fmt: skip
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=2560, help="fresh test sequences")
     add("--snapshot-every", "--snapshot_every", type=positive, help="sequences between snapshots of the recorded trial")
-    add("--record", type=int, metavar="SEED", help="the trial whose states are recorded (if not given: the first)")
-    add("--dtype", choices=["float32", "float64"], default="float64", help="arithmetic of the training")
-    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+    add("--record", type=int, metavar="SEED", help="trial whose states are recorded (if not given: the first)")
+    add("--dtype", choices=["float32", "float64"], default="float64", help="type of numbers in training")
+    add("--out", metavar="DIR", help="folder for the results (if not given: see the docstring)")
     add("--force", action="store_true", help="replace a run with other options in DIR")
-    add("--resume", action="store_true", help="go on from DIR's checkpoint, if there is one")
-    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
-    add("--gradcheck", action="store_true", help="check the truncated gradients of all kinds of networks, and stop")
+    add("--resume", action="store_true", help="continue from DIR's checkpoint, if there is one")
+    add("--quick", action="store_true", help=f"a run of a few seconds: {words(QUICK)}")
+    add("--gradcheck", action="store_true", help="only check the gradients of all kinds of networks")
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked, what differs from the headline's or the row's, and the parser.
+    """The checked options of a command line, those that differ from the headline's or the row's, and the parser.
 
-    Exits with status 2 where options make no sense.
+    Exits with status 2 if options are wrong.
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
@@ -1410,7 +1417,7 @@ def parse_options(argv):
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
-    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+    if options.out is None:  # the headline's folder, or a folder that is named after the changed options
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
     task, gated = row.task.name, row.kind.output_gates
@@ -1419,8 +1426,8 @@ def parse_options(argv):
         *((name, options.steps < getattr(options, name) != getattr(base, name), f"more than the {options.steps} steps")
           for name in ("eval_every", "snapshot_every")),
         *((name, task not in of and getattr(options, name) != getattr(Reading(), name),
-           f"makes no difference to task {task}") for name, of in tasks.items()),
-        ("ranges", not gated and options.ranges != row.reading.ranges, f"makes no difference to task {task}"),
+           f"has no effect on task {task}") for name, of in tasks.items()),
+        ("ranges", not gated and options.ranges != row.reading.ranges, f"has no effect on task {task}"),
         ("update", task == "2b" and (options.update, options.errors) == ("step", "end"),
          "step needs errors at every step, --errors every"),
         ("gradient", options.gradient == "full" and (not gated or options.update == "step"),
@@ -1435,12 +1442,12 @@ def parse_options(argv):
 
 
 def settings(options):
-    """The options that shape a run."""
+    """The options that change results."""
     return {name: value for name, value in vars(options).items() if name not in NO_SETTINGS}
 
 
 def print_summary(results):
-    """The table that a run ends with; results: what results.json has."""
+    """Print the table at the end of a run. results: the contents of results.json."""
     print("\nrow    weights   rule    solved   sequences: mean     median [range]             paper    wrong   error")
     for name, run in results["runs"].items():
         for k, rule in enumerate(run["rules"]):
@@ -1456,7 +1463,7 @@ def print_summary(results):
 
 
 def main(argv=None, watch=None):
-    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
+    """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
     options, changed, parser = parse_options(argv)
     if options.gradcheck:

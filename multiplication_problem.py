@@ -4,43 +4,45 @@
 Experiment 5 of S. Hochreiter and J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8):1735-1780, 1997.
 
 The problem. At each step the network sees a pair: a number from U[0, 1] and a marker. The marker is -1 at the first and
-at the last step, 1 at two steps between them, and 0 elsewhere. The first 1 is at a step in [1, 9], the second at one in
-[10, max(10, ceil(T / 2) - 1)], so that 9 to 19 steps follow it. After the last step the network gives the product of
-the two marked numbers, x1 and x2 (with --task add half their sum, experiment 4 of the paper). T is drawn from [20, 30]
+at the last step, 1 at two steps between them, and 0 elsewhere. The first 1 is at a step in [1, 9], the second at a step
+in [10, max(10, ceil(T / 2) - 1)]; 9 to 19 steps follow it. After the last step the network gives the product of the two
+marked numbers, x1 and x2 (with --task add: half their sum, as in experiment 4 of the paper). T is drawn from [20, 30]
 for each training batch; held-out sequences have T = 30.
 
-The network. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t the pair.
+The network. At step t all units read v_t = [h_{t-1}; x_t; 1]; x_t is the pair of step t.
 
     LSTM    o_t = sigma(W_o v_t)    i_t = sigma(W_i v_t)    f_t = sigma(W_f v_t)    g_t = tanh(W_g v_t)
             c_t = f_t c_{t-1} + i_t g_t    h_t = o_t tanh(c_t)        with --no-forget-gate, as in 1997: f_t = 1
             y = sigma(V h_T + b), loss = (y - target)^2, averaged over the batch
 
-W holds the rows of o, i, [f], g in this order, one of each for each cell. Backpropagation through all steps, clipping
-of the gradient's norm at 1, Adam. --recipe sets the learning rate and the initial biases of the gates; see RECIPES.
+W has the rows of o, i, [f], g in this order, one row of each per cell. Training: backpropagation through all steps,
+clipping of the gradient's norm at 1, Adam. --recipe sets the learning rate and the initial biases of the gates; see
+RECIPES.
 
-Mean squared errors to compare with. The best constant answer has 7/144 = 0.049. The best answer that uses one number
-alone is x1 / 2, with 1/36 = 0.028; an error below 0.03 counts as solved here, as in the write-up. The best linear
-function of x1 and x2 has 1/144 = 0.0069, the best function of their sum 1/540 = 0.0019. A smaller error needs more than
-their sum. (Half the sum: 1/24 = 0.042 for a constant, 1/48 = 0.021 for one number; below 1/144 counts as solved.)
+Mean squared errors for comparison. The best constant answer has an error of 7/144 = 0.049. The best answer from only
+one number is x1 / 2; its error is 1/36 = 0.028. The best linear function of x1 and x2 has an error of 1/144 = 0.0069.
+The best function of their sum has an error of 1/540 = 0.0019. An error below 0.03 counts as solved here, as in the
+write-up, although one number is enough for it. The report also uses the limit 0.001. (With --task add, a constant has
+an error of 1/24 = 0.042, and one number is enough for 1/48 = 0.021. An error below 1/144 counts as solved.)
 
-Axes of arrays: S seeds (independent networks, trained side by side), T steps, B sequences of a batch, D = 2 inputs,
+Axes of arrays: S seeds (independent networks, trained together), T steps, B sequences of a batch, D = 2 inputs,
 H cells, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and candidates, P parameters of a
 network. Arrays are (T, rows, S, B); seeds_first gives the view that a matrix product takes.
 
-Names. a: net inputs z, which activations replace, then their local derivatives, then dz. ig: i_t g_t. part: a factor
-that several local derivatives share. d<name>: the gradient of the loss with respect to <name>. error (R, S, B): dh on
-the rows of o, dc on the others.
+Names. a: net inputs z, then activations, then local derivatives, then dz. ig: i_t g_t. part: a factor that several
+local derivatives share. d<name>: the gradient of the loss with respect to <name>. error (R, S, B): dh in the rows of o,
+dc in the others.
 
-The headline, python3 multiplication_problem.py, one seed, ends like this:
+The headline, python3 multiplication_problem.py, trains one seed. It ends with:
 
           parameters   solved   test MSE: median [range]    sequences to 0.03  seconds
-    lstm         361      1/1  8.3e-05 [8.3e-05, 8.3e-05]                9,600      5.5
+    lstm         361      1/1  8.3e-05 [8.3e-05, 8.3e-05]                9,600      1.2
 
 It writes results/multiplication_problem. Every other command writes runs/multiplication_problem/<the options that
 differ>, unless --out names a folder. results.json has the settings, the history of every seed, the loss of each
 training batch of the recorded seed (history/batch_loss) and the final values. snapshots.npz has, under lstm/, N
-snapshots over training of what the recorded seed does with five sequences, its final answers to the held-out sequences
-(n of them), and the weights of all seeds after the last step, which is also the last snapshot:
+snapshots of the recorded seed on five sequences, its final answers to the n held-out sequences, and the weights of all
+seeds after the last step. The last snapshot is after the last step.
 
     step (N,)   x (T, 2, 5) numbers and markers   y (5,) targets   answer (N, 5)
     h, c, and the gates o, i, [f], each (N, T, H, 5)
@@ -48,12 +50,12 @@ snapshots over training of what the recorded seed does with five sequences, its 
     weights/W (S, R, K)   weights/V (S, 1, H)   weights/b (S, 1, 1)
 
 How this differs from the paper: T in [20, 30] instead of 100 to 110 (--T-min, --T-max); the first marker is never at
-the first step (the paper then takes 1 for x1), the second is at step 10 or later (the paper: at any unmarked step of
-the first half); backpropagation through time, batches, Adam and clipping instead of truncated gradients, single
-sequences and plain gradient descent; forget gates, and eight cells with gates of their own (361 weights) instead of two
-blocks of two cells (93); tanh for both squashing functions; training ends after a fixed number of steps instead of by
-the paper's rule, which counts answers that are off by more than 0.04. How it differs from the write-up that it started
-from is in the README.
+the first step (in the paper it can be there, and x1 is then 1); the second marker is at step 10 or later (in the paper
+it is at any unmarked step of the first half); backpropagation through time, batches, Adam and clipping instead of
+truncated gradients, single sequences and plain gradient descent; forget gates, and eight cells that do not share gates
+(361 weights), instead of two blocks of two cells (93 weights); tanh for both squashing functions; training ends after a
+fixed number of steps, while the paper's rule counts answers with an error above 0.04. The report,
+results/multiplication_problem/README.md, says how this differs from the write-up from which it started.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -78,15 +80,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # read when NumPy loads; more threads only slow matrices this small
+    os.environ.setdefault(_name, "1")  # NumPy reads it when it loads; with such small matrices, more threads are slower
 import numpy as np
 
 EXPERIMENT = "multiplication_problem"
 SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
-NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not shape a run
+NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not change results
 D = 2
-FIRST, SECOND_FROM = (1, 9), 10  # steps at which the markers may stand; the last for the second depends on T
-SHORTEST = SECOND_FROM + 2  # steps that have room for a second marker and an end
+FIRST, SECOND_FROM = (1, 9), 10  # steps of the markers; the last step for the second one depends on T
+SHORTEST = SECOND_FROM + 2  # steps; a shorter sequence has no room for a second marker before its end
 TARGETS = {"multiply": lambda x: x[0] * x[1], "add": lambda x: (x[0] + x[1]) / 2}
 RECIPES = {
     "default": {"steps": 4000, "lr": 0.02, "schedule": "cosine", "input_gate_bias": -6.0, "forget_gate_bias": 6.0},
@@ -96,32 +98,32 @@ QUICK = {"steps": 300, "eval_n": 128}
 LEVELS = {"0.03": 0.03, "1/144": 1 / 144, "0.001": 0.001}  # mean squared errors on held-out sequences
 SOLVED = {"multiply": "0.03", "add": "1/144"}  # the first is the write-up's
 CLIP, BETA2 = 1.0, 0.999
-INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
-CHUNK = 16  # batches drawn at a time
-SPAN = 2**16  # values of one variable that backward works on at a time: what caches hold
-ESTIMATED_AFTER = 20  # steps, after which the time of the run is estimated
-EVAL_BATCH = 128  # held-out sequences that pass through the network side by side
-RECORDED = 5  # sequences
+INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # the streams of random numbers of each seed
+CHUNK = 16  # batches that are drawn at a time
+SPAN = 2**16  # values of one variable that backward works on at a time; they fit into the caches
+ESTIMATED_AFTER = 20  # the time of the run is estimated after this number of steps
+EVAL_BATCH = 128  # held-out sequences that pass through the network together
+RECORDED = 5  # sequences in a snapshot
 
 # ------------------------------------------------------------------------------------------------------ data
 
 
 def stream(seed, *key):
-    """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
+    """The generator of (seed, *key). Drawing from one generator does not change another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def second_until(T):
-    """The last step at which the second marker may stand in T steps, SHORTEST or more: ceil(T / 2) - 1, at least 10."""
+    """The last possible step of the second marker in T >= SHORTEST steps: ceil(T / 2) - 1, and at least 10."""
     return np.maximum(SECOND_FROM, (np.asarray(T) + 1) // 2 - 1)
 
 
 def make_batch(rng, lengths):
     """Draw n sequences of the multiplication problem (experiment 5).
 
-    lengths: (n,) steps of each sequence. Returns pairs (max(lengths), 2, n) of float32, a number of U[0, 1) and its
-    marker (-1 at both ends, 1 at two steps, else 0; behind the end of a sequence: noise, unmarked), and the two marked
-    numbers (2, n) in their order.
+    lengths: (n,) steps of each sequence. Returns pairs (max(lengths), 2, n), float32, and the two marked numbers (2, n)
+    in their order. A pair is a number from U[0, 1) and its marker: -1 at both ends, 1 at two steps, else 0. Steps after
+    the end of a sequence hold numbers without a marker.
     """
     lengths = np.asarray(lengths)
     n, column = len(lengths), np.arange(len(lengths))
@@ -135,7 +137,7 @@ def make_batch(rng, lengths):
 
 
 def training_lengths(options, chunk):
-    """Steps of the CHUNK batches of a chunk, (CHUNK,), the same for all seeds."""
+    """The number of steps of each batch of a chunk, (CHUNK,). It is the same for all seeds."""
     return stream(0, LENGTHS, chunk).integers(options.T_min, options.T_max, size=CHUNK, endpoint=True)
 
 
@@ -153,7 +155,7 @@ def draw_population(seeds, key, lengths):
 
 @dataclass(frozen=True)
 class Cell:
-    """An LSTM of so many cells, each with gates of its own."""
+    """The sizes and parts of an LSTM in which every cell has its own gates."""
 
     hidden: int = 8
     forget_gate: bool = True
@@ -185,7 +187,7 @@ def views(theta, shapes):
 
 
 def init_theta(cell, options):
-    """Initial parameters (S, P): uniform within 1 / sqrt(H), weights of inputs within 1 / sqrt(D); g's biases are 0."""
+    """Initial parameters (S, P): uniform in +-1 / sqrt(H), input weights in +-1 / sqrt(D); biases: options, or 0."""
     H = cell.hidden
     theta = np.stack([stream(seed, INIT).uniform(-1, 1, cell.P) for seed in options.seeds]).astype(options.dtype)
     p = views(theta, cell.shapes)
@@ -201,10 +203,10 @@ def init_theta(cell, options):
 
 
 class Network:
-    """S networks on parameters theta (S, P), and every array that their passes write.
+    """S networks with parameters theta (S, P), and every array that their passes write.
 
-    T: steps of the longest sequence; B: sequences side by side; only with backward=True can gradients be had.
-    span: steps whose local derivatives backward forms at a time; as many as caches hold if not given.
+    T: steps of the longest sequence. B: sequences of a batch. backward: whether gradients will be computed.
+    span: steps whose local derivatives backward computes at a time; if None, as many as the caches hold.
     """
 
     def __init__(self, cell, theta, T, B, backward=True, span=None):
@@ -215,7 +217,7 @@ class Network:
             return np.zeros(shape, theta.dtype)
 
         self.cell, self.p = cell, views(theta, cell.shapes)
-        # Halving the gate rows lets one tanh make all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
+        # With gate rows divided by 2, one tanh computes all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
         self.scale = np.repeat([0.5] * G + [1.0], H).astype(theta.dtype)[:, None]
         self.half = np.array(0.5, theta.dtype)
         self.W_scaled, self.W_hT = zeros(S, R, K), zeros(S, H, R)
@@ -227,7 +229,7 @@ class Network:
         self.gates = self.a[:, : G * H]
         self.row = {name: self.a[:, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
         self.c, self.ig = zeros(T + 1, H, S, B), zeros(H, S, B)
-        i, f, o, g = (self.row.get(name, self.row["i"]) for name in "ifog")  # no forget gate: f is not read
+        i, f, o, g = (self.row.get(name, self.row["i"]) for name in "ifog")  # without forget gate f is not used
         arrays = self.a, self.h, self.gates, i, f, o, g, self.c[:-1], self.c[1:]
         self.forward_steps = list(zip(seeds_first(self.v), seeds_first(self.a), *map(by_step, arrays)))
         if not backward:
@@ -237,10 +239,10 @@ class Network:
         self.dW = zeros(T, S, R, K)
         self.span = span or max(1, min(T, SPAN // (H * S * B)))
         self.error = zeros(R, S, B)
-        self.dh, self.dc = self.error[:H], self.error[H : 2 * H]  # the rows of o; those of i
-        self.dc_copies = self.error[2 * H :].reshape(G - 1, -1)  # those of [f], g
+        self.dh, self.dc = self.error[:H], self.error[H : 2 * H]  # the rows of o; the rows of i
+        self.dc_copies = self.error[2 * H :].reshape(G - 1, -1)  # the rows of [f] and g
         self.part, self.dh_dc, self.f = (zeros(self.span, H, S, B) for _ in range(3))
-        by_span = [itertools.cycle(by_step(array)) for array in (self.dh_dc, self.f)]  # t uses entry t % span
+        by_span = [itertools.cycle(by_step(array)) for array in (self.dh_dc, self.f)]  # step t uses entry t % span
         self.backward_steps = list(zip(seeds_first(self.a), by_step(self.a), *by_span))
 
 
@@ -250,12 +252,12 @@ def by_step(array):
 
 
 def seeds_first(array):
-    """The view of an array (..., rows, S, B) that products take: (..., S, rows, B), of one seed (..., rows, B)."""
+    """The view of an array (..., rows, S, B) for matrix products: (..., S, rows, B), or (..., rows, B) if S = 1."""
     return array[..., 0, :] if array.shape[-2] == 1 else array.swapaxes(-2, -3)
 
 
 def product(W):
-    """f(v, out), which puts the products of W (S, n, k) and v, a view of seeds_first, into out."""
+    """The function f(v, out) that writes the products of W (S, n, k) and v, a view of seeds_first, into out."""
     return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
@@ -263,12 +265,12 @@ def product(W):
 
 
 def forward(net, pairs):
-    """Run the networks over pairs (T, 2, S, B) from a zero state; returns their answers after the last step, (S, B)."""
+    """Run the networks over pairs (T, 2, S, B) from a zero state. Returns the answers after the last step, (S, B)."""
     T = len(pairs)
     np.copyto(net.x[:T], pairs)  # x_t
     np.multiply(net.p.W, net.scale, out=net.W_scaled)  # W / 2 in the rows of gates
     W_times, half, ig, forget_gate = product(net.W_scaled), net.half, net.ig.ravel(), net.cell.forget_gate
-    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # the result goes into their last argument
     for v, z, a, h, gates, i, f, o, g, c_before, c in net.forward_steps[:T]:
         W_times(v, z)  # z_t = W v_t; z_t / 2 in the rows of gates
         tanh(a, a)  # g_t = tanh(z_t); tanh(z_t / 2) in the rows of gates
@@ -286,12 +288,12 @@ def forward(net, pairs):
 
 
 def last_h(net, T):
-    """h_T of the T steps just run, (S, H, B), rows first in memory for any S, so that sums have one order."""
+    """h_T of the last forward pass, (S, H, B). Rows come first in memory for any S, so that sums have one order."""
     return net.h[T - 1].swapaxes(0, 1).copy()
 
 
 def answer(net, h):
-    """What the networks would answer, (..., S, B), if h (..., S, H, B) were the output of the last step."""
+    """The answers (..., S, B) of the networks to outputs h (..., S, H, B) of the last step."""
     z = net.p.V @ h + net.p.b  # V h_T + b
     return net.half + net.half * np.tanh(net.half * z)[..., 0, :]  # y = sigma(z) = 1/2 + tanh(z / 2) / 2
 
@@ -306,10 +308,10 @@ def squared_error(y, target):
 
 
 def backward(net, T, dz_out):
-    """Gradient of the loss of the T steps just run, from dz_out (S, B), into net.grad (S, P).
+    """Write the gradient of the loss of the last forward pass into net.grad (S, P). dz_out: (S, B).
 
-    dz_out: the gradient with respect to the net inputs of the answers. The activations of these steps are gone
-    afterwards: net.a then holds dz.
+    dz_out: the gradient with respect to the net inputs of the answers. This overwrites the activations of the T steps:
+    net.a holds dz afterwards.
     """
     p, d, dh, dc, error = net.p, net.d, net.dh.ravel(), net.dc.ravel(), net.error.ravel()
     np.matmul(dz_out[:, None], last_h(net, T).transpose(0, 2, 1), out=d.V)  # dV = dz_out h_T^T
@@ -326,7 +328,7 @@ def backward(net, T, dz_out):
         for dz, a, dh_dc, f in net.backward_steps[steps][::-1]:
             multiply(dh_dc, dh, dc_from_h)  # dh_t dh_t/dc_t
             add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
-            copyto(dc_copies, dc)  # dc_t beside each of the rows that it acts on
+            copyto(dc_copies, dc)  # dc_t in all rows of error except those of o
             multiply(a, error, a)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz
             if forget_gate:
                 multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
@@ -337,10 +339,10 @@ def backward(net, T, dz_out):
 
 
 def local_derivatives(net, steps):
-    """Derivatives within each of some steps (a slice), which need no error of later steps.
+    """Compute the derivatives within each step of a slice of steps. They do not depend on the errors of later steps.
 
-    Of h with respect to the net inputs of o, of c with respect to the others, in place of the activations in net.a; of
-    h with respect to c, in net.dh_dc; of c_t with respect to c_{t-1}, in net.f.
+    net.a: dh/dz for the net inputs z of o, dc/dz for the others; they replace the activations. net.dh_dc: dh/dc. net.f:
+    dc_t/dc_{t-1}.
     """
     i, o, g = (net.row[name][steps] for name in "iog")
     gates, c, c_before, h = net.gates[steps], net.c[1:][steps], net.c[:-1][steps], net.h[steps]
@@ -381,7 +383,7 @@ class Adam:
         self.step, self.theta, self.m, self.v = 0, theta, np.zeros_like(theta), np.zeros_like(theta)
 
     def update(self, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
-        """Change theta in place. A seed whose update is not finite keeps its parameters and leaves active (S,)."""
+        """Change theta in place. A seed whose update is not finite keeps its old parameters and becomes inactive."""
         self.step += 1
         self.m += (1 - beta1) * (grad - self.m)
         self.v += (1 - beta2) * (grad * grad - self.v)
@@ -396,7 +398,7 @@ class Adam:
 
 # shared block
 def numerical_gradient(loss, theta, step=1e-3):
-    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,), all perturbations side by side."""
+    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,). All perturbations run together."""
     P = len(theta)
     population = np.tile(theta, (4, P, 1))
     population[:, np.arange(P), np.arange(P)] += step * np.array([[2.0], [1.0], [-1.0], [-2.0]])
@@ -405,7 +407,7 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter. Returns whether it is within tolerance.
 
     The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
@@ -436,7 +438,7 @@ def gradient_check():
         variant = f"{'' if forget_gate else 'no '}forget gate, {task}"
         for span in T, 5:
             net = Network(cell, theta, T, B, span=span)
-            for wanted in 1 - target, target:  # the first leaves traces that the second pass must not heed
+            for wanted in 1 - target, target:  # the second pass must not depend on what the first left in net
                 _, dz_out = squared_error(forward(net, pairs), wanted)
                 backward(net, T, dz_out)
             ok &= compare_gradients(f"{variant}, spans of {span}", net.grad[0], numerical, cell.shapes)
@@ -449,7 +451,7 @@ def gradient_check():
 def held_out(options):
     """The held-out sequences of every seed, all of T_max steps, drawn once: [(pairs (T, 2, S, n), numbers), ...].
 
-    n = EVAL_BATCH; numbers (2, S, n) are the marked ones. Another number of batches is another draw.
+    n = EVAL_BATCH; numbers (2, S, n) are the marked numbers. All sequences depend on the number of batches.
     """
     count = math.ceil(options.eval_n / EVAL_BATCH)
     pairs, numbers = draw_population(options.seeds, (EVAL,), [options.T_max] * (count * EVAL_BATCH))
@@ -463,21 +465,21 @@ def evaluate(net, batches, n):
 
 
 def snapshot(net, pairs):
-    """Copies of what the network of one seed does with recorded pairs (T, 2, n): h, c and the gates, and answers."""
+    """Copies of h, c, the gates and the answers of the network of one seed on recorded pairs (T, 2, n)."""
     answers = forward(net, pairs[:, :, None])
     arrays = {"h": net.h, "c": net.c[1:]} | {gate: net.row[gate] for gate in net.cell.gates}
     return {name: array[:, :, 0].copy() for name, array in arrays.items()} | {"answer": answers[0]}
 
 
 def learning_rate(options, step):
-    """The rate of update step = 0, 1, ...: constant, or falling to zero along half a cosine over the run."""
+    """The rate of update step = 0, 1, ...: constant, or half a cosine that falls to zero at the end of the run."""
     return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
 
 
 def update(net, adam, pairs, targets, options, alive):
-    """One training step on pairs (T, 2, S, B) with targets (S, B); returns the loss (S,).
+    """One training step on pairs (T, 2, S, B) with targets (S, B). Returns the loss (S,).
 
-    A seed whose loss, gradient or update is not finite leaves alive (S,).
+    If the loss, the gradient or the update of a seed is not finite, alive (S,) becomes False for this seed.
     """
     loss, dz_out = squared_error(forward(net, pairs), targets)
     loss = loss.sum(axis=1) / loss.shape[1]
@@ -489,10 +491,10 @@ def update(net, adam, pairs, targets, options, alive):
 
 
 def train(cell, options, watch=None):
-    """Train the networks of all seeds; returns what results.json has of them, and their arrays for snapshots.npz.
+    """Train the networks of all seeds. Returns their part of results.json and their arrays for snapshots.npz.
 
-    watch(net, batches) is called at each evaluation with the held-out sequences; its values, a dict of (S,), join the
-    history.
+    watch(net, batches) is called at each evaluation with the held-out sequences; the history also records its values, a
+    dict of (S,).
     """
     S, B, steps, T = len(options.seeds), options.batch, options.steps, options.T_max
     theta = init_theta(cell, options)
@@ -506,7 +508,7 @@ def train(cell, options, watch=None):
     snapshots, loss_sum, alive, diverged_at = {"step": []}, np.zeros(S), np.ones(S, bool), [None] * S
     started = time.perf_counter()
     for step in range(steps + 1):
-        early = 5 * step < steps  # most is learned then
+        early = 5 * step < steps  # most of the learning is early
         if step % max(1, options.snapshot_every // (5 if early else 1)) == 0 or step == steps:
             for name, value in ({"step": step} | snapshot(record_net, x)).items():
                 snapshots.setdefault(name, []).append(value)
@@ -553,14 +555,14 @@ def train(cell, options, watch=None):
 
 
 def first_below(history, level, batch):
-    """Sequences that each seed had seen at the first evaluation with a test_mse below level; None: at none."""
+    """Sequences of each seed up to the first evaluation with a test_mse below level; None if there is none."""
     below = np.array(history["test_mse"]) < level
     first = batch * np.array(history["step"])[below.argmax(axis=0)]
     return [n if ever else None for n, ever in zip(first, below.any(axis=0))]
 
 
 def print_progress(variant, history, metric, solved, steps, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
+    """Print one line about the last evaluation: medians over seeds, number of seeds solved (S,), time left."""
     step = history["step"][-1]
     finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
     medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
@@ -569,7 +571,7 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
 
 
 def run(options, watch=None):
-    """Train the network of the options; returns {"lstm": what results.json has} and the arrays of snapshots.npz."""
+    """Train the network of the options. Returns {"lstm": its part of results.json} and arrays for snapshots.npz."""
     result, arrays = train(Cell(options.hidden, options.forget_gate), options, watch)
     return {"lstm": result}, {f"lstm/{name}": np.asarray(array) for name, array in arrays.items()}
 
@@ -579,7 +581,7 @@ def run(options, watch=None):
 
 # shared block
 def to_json(value, indent=""):
-    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
+    """JSON of nested dicts, one entry per line. Floats have six digits; values that are not finite become null."""
     if isinstance(value, dict):
         inner = indent + " "
         entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
@@ -594,7 +596,7 @@ def to_json(value, indent=""):
 
 # shared block
 def write_whole(path, write):
-    """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
+    """Write a file completely or not at all. write(file) fills a temporary file, which is then renamed to path."""
     temporary = path.with_name(f".{path.name}")
     with open(temporary, "wb") as file:
         write(file)
@@ -603,7 +605,7 @@ def write_whole(path, write):
 
 # shared block
 def environment():
-    """Where and with what a run was made; dirty: the script is not as the commit has it."""
+    """The machine, the versions and the commit of a run. dirty: the script differs from the commit."""
 
     def git(*words):
         return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
@@ -619,7 +621,7 @@ def environment():
 
 # shared block
 def open_output(options, config, parser):
-    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    """Make the folder options.out. Exits with status 2 if it is not writable or, without --force, holds another run."""
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -634,7 +636,7 @@ def open_output(options, config, parser):
 
 # shared block
 def write_run(out, results, arrays):
-    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    """Write results.json and snapshots.npz. Removes from out the files of an earlier run, its measures and pictures."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
     write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
@@ -648,7 +650,7 @@ def write_run(out, results, arrays):
 
 # shared block
 def parse_seeds(text):
-    """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
+    """The seeds of a text such as "0-29", "0,3,7" or "0-4,10"."""
     parts = [part.split("-", 1) for part in text.split(",")]
     if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
         seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
@@ -658,7 +660,7 @@ def parse_seeds(text):
 
 
 def positive(text, kind=int):
-    """A whole number of at least 1, or with kind=float a finite number above 0."""
+    """The number in text: a whole number of at least 1 or, with kind=float, a finite number above 0."""
     with contextlib.suppress(ValueError):
         if 0 < kind(text) < math.inf:
             return kind(text)
@@ -667,7 +669,7 @@ def positive(text, kind=int):
 
 
 def words(options):
-    """A dict of options as one types them."""
+    """The text of a dict of options, as it is typed on a command line."""
     typed = []
     for name, value in options.items():
         if isinstance(value, list):
@@ -679,16 +681,16 @@ def words(options):
 
 
 def build_parser():
-    """The command line, as argparse has it."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of networks")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="which seeds")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
-    add("--task", choices=TARGETS, default="multiply", help="what to answer: the product, or half the sum")
-    add("--T-min", type=positive, default=20, help="least steps of a training sequence")
-    add("--T-max", type=positive, default=30, help="most steps of a training sequence, and those of a held-out one")
+    add("--task", choices=TARGETS, default="multiply", help="the target: the product, or half the sum")
+    add("--T-min", type=positive, default=20, help="smallest number of steps of a training sequence")
+    add("--T-max", type=positive, default=30, help="largest number of steps, and number of steps of held-out sequences")
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="updates")
     add("--batch", type=positive, default=32, help="sequences in a step")
     add("--hidden", type=positive, default=8, help="cells")
@@ -697,27 +699,27 @@ def build_parser():
     add("--forget-gate-bias", type=float, help="initial bias of the forget gates")
     add("--output-bias", type=float, default=0.0, help="initial bias of the output unit")
     add("--lr", type=real, help="learning rate of Adam")
-    add("--schedule", choices=["cosine", "constant"], help="the rate over the run: falling to zero, or constant")
+    add("--schedule", choices=["cosine", "constant"], help="the learning rate falls to zero, or is constant")
     add("--eval-every", "--eval_every", type=positive, default=100, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences")
     add("--snapshot-every", "--snapshot_every", type=positive, default=100, help="steps between snapshots; "
-        "a fifth of it in the first fifth of the run")  # fmt: skip
-    add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
-    add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+        "five times as often in the first fifth of the run")  # fmt: skip
+    add("--record", type=int, metavar="SEED", help="seed whose states are recorded (if not given: the first)")
+    add("--dtype", choices=["float32", "float64"], default="float32", help="type of numbers in training")
+    add("--out", metavar="DIR", help="folder for the results (if not given: see the docstring)")
     add("--force", action="store_true", help="replace a run with other options in DIR")
-    add("--resume", action="store_true", help="not in this script; it says how to run seeds in resumable parts")
-    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
-    add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
-    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: states are always recorded")
+    add("--resume", action="store_true", help="not in this script; it prints how to run in resumable parts")
+    add("--quick", action="store_true", help=f"a run of a few seconds: {words(QUICK)}")
+    add("--gradcheck", action="store_true", help="only check all gradients of all variants")
+    add("--record-hidden", "--record_hidden", action="store_true", help="has no effect; states are always recorded")
     parser.set_defaults(**RECIPES["default"])
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked, what differs from the headline's, and the parser.
+    """The checked options of a command line, those that differ from the headline's, and the parser.
 
-    Exits with status 2 where options make no sense.
+    Exits with status 2 if options are wrong.
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
@@ -725,7 +727,7 @@ def parse_options(argv):
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
-    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+    if options.out is None:  # the headline's folder, or a folder that is named after the changed options
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
     every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
@@ -749,7 +751,7 @@ def parse_options(argv):
 
 
 def print_summary(results):
-    """The table that a run ends with; results: what results.json has."""
+    """Print the table at the end of a run. results: the contents of results.json."""
     level = SOLVED[results["config"]["task"]]
     print(f"\n      parameters   solved   test MSE: median [range]{'sequences to ' + level:>21}  seconds")
     for variant, run in results["runs"].items():
@@ -764,7 +766,7 @@ def print_summary(results):
 
 
 def main(argv=None, watch=None):
-    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
+    """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
     options, changed, parser = parse_options(argv)
     if options.gradcheck:

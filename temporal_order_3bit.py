@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Temporal order, 3 bit: in which of four orders did X and Y come, with noise around and between them?
+"""Temporal order, 3 bit: name the order in which two markers, X or Y, came in a sequence of random symbols.
 
 Experiment 6a of S. Hochreiter and J. Schmidhuber, Long Short-Term Memory, Neural Computation 9(8):1735-1780, 1997.
 
-The problem. A sequence of T = 50 symbols begins with B and ends with E. At one step in [3, 12] and one in [25, 40]
-stands X or Y, at even odds; everywhere else a, b, c or d. After the last step the network names the class: XX, XY, YX
-or YY. So it has to keep the first symbol through 13 to 37 steps of noise, and then both to the end.
+The problem. A sequence of T = 50 symbols begins with B and ends with E. One step in [3, 12] and one in [25, 40] hold
+a marker: X or Y, with equal probability. Every other step holds a distractor: a, b, c or d, with equal probability.
+After the last step the network names the class: XX, XY, YX or YY. The second marker comes 13 to 37 steps after the
+first; the network must keep the first marker over these steps, and both markers to the end.
 
-The networks. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t a one-hot symbol.
+The networks. At step t all units read v_t = [h_{t-1}; x_t; 1]; x_t is a one-hot symbol.
 
     LSTM of 1997    i_t = sigma(W_i v_t)    o_t = sigma(W_o v_t)    g_t = tanh(W_g v_t)
                     c_t = c_{t-1} + i_t g_t                         with --forget-gate:
@@ -15,40 +16,49 @@ The networks. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t, x_t 
     RNN             h_t = tanh(W v_t)
     both            p = softmax(V h_T + b), loss = -log p[class], averaged over the batch
 
-W holds the rows of i, [f], o, g in this order, one for each cell; with --blocks n the H / n cells of a block share one
-row of each gate. Backpropagation through all steps, clipping of the gradient's norm at 1, Adam.
+W has the rows of i, [f], o, g in this order, one row per cell. With --blocks n, the H / n cells of a block share one
+row of each gate. Training: backpropagation through all steps, clipping of the gradient's norm at 1, Adam.
 
-Axes of arrays: S seeds (independent networks, trained side by side), T steps, B sequences of a batch, D = 8 inputs,
+Axes of arrays: S seeds (independent networks, trained together), T steps, B sequences of a batch, D = 8 inputs,
 H cells, O = 4 classes, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and candidates, P
 parameters of a network. Arrays are (T, rows, S, B); seeds_first gives the view that a matrix product takes.
 
-Names. a: net inputs z, then activations (of an RNN these stand in h), then local derivatives, then dz. tie (R, rows of
+Names. a: net inputs z, then activations (those of an RNN are in h), then local derivatives, then dz. tie (R, rows of
 W): the row of W that each of the R rows uses. part: a factor that several local derivatives share. d<name>: the
-gradient of the loss with respect to <name>. error (R, S, B): dh on the rows of o (of an RNN, on all), dc on the others.
+gradient of the loss with respect to <name>. error (R, S, B): dh in the rows of o (of an RNN: in all), dc in the others.
 
-The headline, python3 temporal_order_3bit.py, one seed of each network, ends like this:
+The headline, python3 temporal_order_3bit.py, trains one seed of each network. It ends with:
 
           parameters   solved  accuracy: median [range]  sequences to 95 %  seconds
-    lstm         176      1/1      1.000 [1.000, 1.000]              4,800      2.8
-    rnn           72      0/1      0.250 [0.250, 0.250]                  -      1.3
+    lstm         176      1/1      1.000 [1.000, 1.000]              4,800      0.6
+    rnn           72      0/1      0.250 [0.250, 0.250]                  -      0.3
 
 It writes results/temporal_order_3bit. Every other command writes runs/temporal_order_3bit/<the options that differ>,
 unless --out names a folder. results.json has the settings and, for each network, the history of every seed, the loss of
 each training batch of the recorded seed (history/batch_loss) and the final values. snapshots.npz has, under lstm/ and
-rnn/, N snapshots over training of what the recorded seed does with four sequences, one of each class, and the weights
-of all seeds after the last step, which is also the last snapshot:
+rnn/, N snapshots of the recorded seed on four sequences, one of each class, and the weights of all seeds after the last
+step. In the first fifth of training the snapshots are five times as dense. The last snapshot is after the last step.
 
     step (N,)   x (T, 4) indices into "abcdXYBE"   y (4,) classes     p (N, O, 4) softmax at the last step
     h (N, T, H, 4)   lstm only: c, and the gates i, [f], o, each (N, T, H, 4)
     weights/W (S, rows, K)   weights/V (S, O, H)   weights/b (S, O, 1)
 
-How this differs from the paper: T = 50 instead of 100 to 110 (--paper-lengths has the paper's, one length for a batch
-and for each 128 held-out sequences); backpropagation through time, batches, Adam and clipping instead of truncated
-gradients, single sequences and plain gradient descent; softmax and cross-entropy instead of four logistic outputs and
-squared error, and right is the most probable class instead of every output within 0.3; cells do not share gates, and
-gates see no gates (176 weights; 156 in the paper); tanh for both squashing functions; weights from N(0, 0.1^2) instead
-of [-0.1, 0.1], the input gates' biases alike instead of -2 and -4; B starts and E ends a sequence, not the other way
-round. How it differs from the write-up that it started from is in the README.
+How this differs from the paper:
+
+    here                                                        in the paper
+    T = 50 (with --paper-lengths as in the paper, one length    T = 100 to 110
+      for each batch and for each 128 held-out sequences)
+    full backpropagation through time                           truncated gradients
+    batches, Adam, clipping of gradients                        single sequences, plain gradient descent
+    softmax and cross-entropy; an answer is right if its        four logistic outputs and squared error; an answer is
+      class is the most probable                                  right if every output is within 0.3 of its target
+    every cell has its own gates, gates do not read gates       blocks of two cells share gates, gates read gates
+    176 weights                                                 156 weights
+    both squashing functions are tanh                           two scaled logistic functions
+    weights from N(0, 0.1^2), equal biases of input gates       weights from [-0.1, 0.1], biases -2 and -4
+    B starts and E ends a sequence                              E starts and B ends a sequence
+
+The report, results/temporal_order_3bit/README.md, says how this differs from the write-up from which it started.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -73,16 +83,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # read when NumPy loads; more threads only slow matrices this small
+    os.environ.setdefault(_name, "1")  # NumPy reads it when it loads; with such small matrices, more threads are slower
 import numpy as np
 
 EXPERIMENT = "temporal_order_3bit"
 SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
-NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not shape a run
+NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not change results
 SYMBOLS = "abcdXYBE"
 X, START, END = (SYMBOLS.index(symbol) for symbol in "XBE")
 D, O = len(SYMBOLS), 4  # symbols, and classes: XX, XY, YX, YY
-SHORTEST = 5  # steps that have room for two markers between two end symbols
+SHORTEST = 5  # steps; a shorter sequence has no room for two markers between B and E
 PAPER_LENGTHS, PAPER_RANGES = (100, 110), ((10, 20), (50, 60))
 RECIPES = {
     "default": {"lr": 0.025, "schedule": "cosine", "input_gate_bias": -4.0, "beta2": 0.95},
@@ -90,31 +100,31 @@ RECIPES = {
 }
 QUICK = {"steps": 150, "eval_n": 128}
 CLIP = 1.0
-INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # each seed's streams of random numbers
-CHUNK = 32  # batches drawn at a time
-SPAN = 2**16  # values of one variable that backward works on at a time: what caches hold
-ESTIMATED_AFTER = 20  # steps, after which the time of the run is estimated
-EVAL_BATCH = 128  # held-out sequences that pass through the network side by side
+INIT, TRAIN, EVAL, RECORD, LENGTHS = range(5)  # the streams of random numbers of each seed
+CHUNK = 32  # batches that are drawn at a time
+SPAN = 2**16  # values of one variable that backward works on at a time; they fit into the caches
+ESTIMATED_AFTER = 20  # the time of the run is estimated after this number of steps
+EVAL_BATCH = 128  # held-out sequences that pass through the network together
 
 # ------------------------------------------------------------------------------------------------------ data
 
 
 def stream(seed, *key):
-    """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
+    """The generator of (seed, *key). Drawing from one generator does not change another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def marker_ranges(T):
-    """First and last step (both inclusive) at which each of the two markers may stand in T steps.
+    """First and last possible step (both inclusive) of each of the two markers in T steps.
 
-    The write-up's [3, 12] and [25, 40] of T = 50 scale with T, rounded down, clear of the two end symbols:
-    [6 %, 24 %] and [50 %, 80 %]. T is at least SHORTEST, which has room for both.
+    The ranges [3, 12] and [25, 40] of T = 50, which are the write-up's, scale with T: [6 %, 24 %] and [50 %, 80 %] of
+    T, rounded down. They never include the first or the last step. T is at least SHORTEST.
     """
     return (max(1, 3 * T // 50), 12 * T // 50), (T // 2, min(4 * T // 5, T - 2))
 
 
 def sizes_of(options):
-    """Least and most steps of a sequence, and the markers' ranges."""
+    """The least and the largest number of steps of a sequence, and the ranges of the markers."""
     return (PAPER_LENGTHS, PAPER_RANGES) if options.paper_lengths else ([options.T] * 2, marker_ranges(options.T))
 
 
@@ -123,7 +133,8 @@ def make_batch(rng, lengths, ranges, labels=None):
 
     lengths: (n,) steps of each sequence; ranges: ((first, last), (first, last)) steps of the markers;
     labels: (n,) classes to draw, random if None.
-    Returns symbols (max(lengths), n), indices into SYMBOLS (behind the end of a sequence: noise), and labels (n,).
+    Returns symbols (max(lengths), n), which are indices into SYMBOLS, and labels (n,). Steps after the end of a
+    sequence hold distractors.
     """
     lengths = np.asarray(lengths)
     n, column = len(lengths), np.arange(len(lengths))
@@ -138,7 +149,7 @@ def make_batch(rng, lengths, ranges, labels=None):
 
 
 def draw_population(options, key, group, n):
-    """n sequences for every seed, from its stream key, in groups of one length each (the same for all seeds).
+    """n sequences for every seed, from its stream key. All sequences of a group, in all seeds, have one length.
 
     Returns symbols (T, S, n), labels (S, n) and the lengths of the groups.
     """
@@ -154,7 +165,7 @@ def draw_population(options, key, group, n):
 
 @dataclass(frozen=True)
 class Cell:
-    """A kind of network: "rnn", or "lstm", whose cells share the gates of their memory block."""
+    """A kind of network: "rnn" or "lstm". The cells of a memory block of an LSTM share their gates."""
 
     kind: str
     hidden: int = 4
@@ -189,7 +200,7 @@ def views(theta, shapes):
 
 
 def init_theta(cell, options):
-    """Initial parameters (S, P): N(0, 0.1^2); biases 0, but those of the input gates, and 1 for the forget gates."""
+    """Initial parameters (S, P): N(0, 0.1^2). Biases: an option for input gates, 1 for forget gates, else 0."""
     theta = np.stack([0.1 * stream(seed, INIT).standard_normal(cell.P) for seed in options.seeds]).astype(options.dtype)
     p = views(theta, cell.shapes)
     p.W[:, :, -1] = 0
@@ -201,10 +212,10 @@ def init_theta(cell, options):
 
 
 class Network:
-    """S networks on parameters theta (S, P), and every array that their passes write.
+    """S networks with parameters theta (S, P), and every array that their passes write.
 
-    T: steps of the longest sequence; B: sequences side by side; only with backward=True can gradients be had.
-    span: steps whose local derivatives backward forms at a time; as many as caches hold if not given.
+    T: steps of the longest sequence. B: sequences of a batch. backward: whether gradients will be computed.
+    span: steps whose local derivatives backward computes at a time; if None, as many as the caches hold.
     """
 
     def __init__(self, cell, theta, T, B, backward=True, span=None):
@@ -215,7 +226,7 @@ class Network:
             return np.zeros(shape, theta.dtype)
 
         self.cell, self.p = cell, views(theta, cell.shapes)
-        # Cells of a block have equal gate rows: W_full = tie W. Halving the gate rows lets one tanh make all
+        # Cells of a block have equal gate rows: W_full = tie W. With gate rows divided by 2, one tanh computes all
         # activations: sigma(z) = (1 + tanh(z / 2)) / 2.
         block = np.arange(H) * cell.blocks // H
         parameter_row = np.concatenate([k * cell.blocks + block for k in range(G)] + [G * cell.blocks + np.arange(H)])
@@ -234,7 +245,7 @@ class Network:
         arrays = [self.a, self.h]
         if cell.gates:
             self.ig = zeros(H, S, B)
-            i, f, o, g = (self.row.get(name, self.row["i"]) for name in "ifog")  # no forget gate: f is not read
+            i, f, o, g = (self.row.get(name, self.row["i"]) for name in "ifog")  # without forget gate f is not used
             arrays += [self.gates, i, f, o, g, self.c[:-1], self.c[1:]]
         self.forward_steps = list(zip(seeds_first(self.v), seeds_first(self.a), *map(by_step, arrays)))
         if not backward:
@@ -257,12 +268,12 @@ def by_step(array):
 
 
 def seeds_first(array):
-    """The view of an array (..., rows, S, B) that products take: (..., S, rows, B), of one seed (..., rows, B)."""
+    """The view of an array (..., rows, S, B) for matrix products: (..., S, rows, B), or (..., rows, B) if S = 1."""
     return array[..., 0, :] if array.shape[-2] == 1 else array.swapaxes(-2, -3)
 
 
 def product(W):
-    """f(v, out), which puts the products of W (S, n, k) and v, a view of seeds_first, into out."""
+    """The function f(v, out) that writes the products of W (S, n, k) and v, a view of seeds_first, into out."""
     return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
@@ -270,13 +281,13 @@ def product(W):
 
 
 def forward(net, symbols):
-    """Run the networks over symbols (T, S, B) from a zero state; returns the logits after the last step, (S, O, B)."""
+    """Run the networks over symbols (T, S, B) from a zero state. Returns the logits after the last step, (S, O, B)."""
     T, p = len(symbols), net.p
     np.copyto(net.x[:T], (symbols == np.arange(D, dtype=np.uint8).reshape(D, 1, 1, 1)).swapaxes(0, 1))  # one-hot x_t
     np.matmul(net.tie, p.W, out=net.W_full)  # W, a row for each gate of each cell
     np.multiply(net.W_full, net.scale, out=net.W_scaled)  # W / 2 in the rows of gates
     W_times, half = product(net.W_scaled), net.half
-    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # the result goes into their last argument
     if net.cell.kind == "rnn":
         for v, z, a, h in net.forward_steps[:T]:
             W_times(v, z)  # z_t = W v_t
@@ -300,7 +311,7 @@ def forward(net, symbols):
 
 
 def last_h(net, T):
-    """h_T of the T steps just run, (S, H, B), rows first in memory for any S, so that sums have one order."""
+    """h_T of the last forward pass, (S, H, B). Rows come first in memory for any S, so that sums have one order."""
     return net.h[T - 1].swapaxes(0, 1).copy()
 
 
@@ -322,9 +333,9 @@ def cross_entropy(logits, labels):
 
 
 def backward(net, T, d_logits):
-    """Gradient of the loss of the T steps just run, from d_logits (S, O, B), into net.grad (S, P).
+    """Write the gradient of the loss of the last forward pass into net.grad (S, P). d_logits: (S, O, B).
 
-    The activations of these steps are gone afterwards: net.a then holds dz.
+    This overwrites the activations of the T steps: net.a holds dz afterwards.
     """
     p, d, dh = net.p, net.d, net.dh.ravel()
     np.matmul(d_logits, last_h(net, T).transpose(0, 2, 1), out=d.V)  # dV = d_logits h_T^T
@@ -346,7 +357,7 @@ def backward(net, T, d_logits):
                 multiply(dh_dc, dh, dc_from_h)  # dh_t dh_t/dc_t
                 add(dc, dc_from_h, dc)  # dc_t = dc_t through c_{t+1} + dh_t dh_t/dc_t
                 for dc_copy in dc_copies:
-                    copyto(dc_copy, dc)  # dc_t beside each of the rows that it acts on
+                    copyto(dc_copy, dc)  # dc_t in all rows of error except those of o
             multiply(a, error, a)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz; of an RNN dz = dh_t dh_t/dz
             if forget_gate:
                 multiply(dc, f, dc)  # dc_{t-1} through c_t = dc_t f_t
@@ -357,10 +368,10 @@ def backward(net, T, d_logits):
 
 
 def local_derivatives(net, steps):
-    """Derivatives within each of some steps (a slice), which need no error of later steps.
+    """Compute the derivatives within each step of a slice of steps. They do not depend on the errors of later steps.
 
-    Of h with respect to the net inputs of o (for an RNN: to all), of c with respect to the others, in place of the
-    activations in net.a; of h with respect to c, in net.dh_dc; of c_t with respect to c_{t-1}, in net.f.
+    net.a: dh/dz for the net inputs z of o (of an RNN: for all z), dc/dz for the others; they replace the activations.
+    net.dh_dc: dh/dc. net.f: dc_t/dc_{t-1}.
     """
     if net.cell.kind == "rnn":
         h, a = net.h[steps], net.a[steps]
@@ -406,7 +417,7 @@ class Adam:
         self.step, self.theta, self.m, self.v = 0, theta, np.zeros_like(theta), np.zeros_like(theta)
 
     def update(self, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
-        """Change theta in place. A seed whose update is not finite keeps its parameters and leaves active (S,)."""
+        """Change theta in place. A seed whose update is not finite keeps its old parameters and becomes inactive."""
         self.step += 1
         self.m += (1 - beta1) * (grad - self.m)
         self.v += (1 - beta2) * (grad * grad - self.v)
@@ -421,7 +432,7 @@ class Adam:
 
 # shared block
 def numerical_gradient(loss, theta, step=1e-3):
-    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,), all perturbations side by side."""
+    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,). All perturbations run together."""
     P = len(theta)
     population = np.tile(theta, (4, P, 1))
     population[:, np.arange(P), np.arange(P)] += step * np.array([[2.0], [1.0], [-1.0], [-2.0]])
@@ -430,7 +441,7 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter. Returns whether it is within tolerance.
 
     The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
@@ -461,7 +472,7 @@ def gradient_check():
         variant = cell.kind + ", 2 blocks" * (cell.blocks == 2) + ", forget gate" * cell.forget_gate
         for span in T, 3:
             net = Network(cell, theta, T, B, span=span)
-            for answer in (labels + 1) % O, labels:  # the first leaves traces that the second pass must not heed
+            for answer in (labels + 1) % O, labels:  # the second pass must not depend on what the first left in net
                 _, d_logits = cross_entropy(forward(net, symbols[:, None]), answer[None])
                 backward(net, T, d_logits / B)
             ok &= compare_gradients(f"{variant}, spans of {span}", net.grad[0], numerical, cell.shapes)
@@ -487,21 +498,21 @@ def evaluate(net, batches, n):
 
 
 def snapshot(net, symbols):
-    """Copies of what the network of one seed does with recorded symbols (T, n): h, c and the gates, and softmax p."""
+    """Copies of h, c, the gates and softmax p of the network of one seed on the recorded symbols (T, n)."""
     logits = forward(net, symbols[:, None])
     arrays = {gate: net.row[gate] for gate in net.cell.gates} | {"h": net.h, "c": net.c[1:]}
     return {name: array[:, :, 0].copy() for name, array in arrays.items() if array.size} | {"p": softmax(logits)[0][0]}
 
 
 def learning_rate(options, step):
-    """The rate of update step = 0, 1, ...: constant, or falling to zero along half a cosine over the run."""
+    """The rate of update step = 0, 1, ...: constant, or half a cosine that falls to zero at the end of the run."""
     return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
 
 
 def update(net, adam, symbols, labels, options, alive):
-    """One training step on symbols (T, S, B) with labels (S, B); returns the loss (S,).
+    """One training step on symbols (T, S, B) with labels (S, B). Returns the loss (S,).
 
-    A seed whose loss, gradient or update is not finite leaves alive (S,).
+    If the loss, the gradient or the update of a seed is not finite, alive (S,) becomes False for this seed.
     """
     loss, d_logits = cross_entropy(forward(net, symbols), labels)
     loss = loss.sum(axis=1) / loss.shape[1]
@@ -513,10 +524,11 @@ def update(net, adam, symbols, labels, options, alive):
 
 
 def train(cell, options, watch=None, networks=1):
-    """Train the networks of all seeds; returns what results.json has of them, and their arrays for snapshots.npz.
+    """Train the networks of all seeds. Returns their part of results.json and their arrays for snapshots.npz.
 
-    watch(net, batches) is called at each evaluation with the held-out sequences; its values, a dict of (S,), join the
-    history. networks: kinds of network that this run still has to train, for the estimate of its time; 0 for none.
+    watch(net, batches) is called at each evaluation with the held-out sequences; the history also records its values, a
+    dict of (S,). networks: kinds of network that this run still has to train, for the estimate of its time; 0: no
+    estimate.
     """
     S, B, steps, kind = len(options.seeds), options.batch, options.steps, cell.kind
     (_, T), ranges = sizes_of(options)
@@ -530,7 +542,7 @@ def train(cell, options, watch=None, networks=1):
     snapshots, loss_sum, alive, diverged_at = {"step": []}, np.zeros(S), np.ones(S, bool), [None] * S
     started = time.perf_counter()
     for step in range(steps + 1):
-        early = 5 * step < steps  # most is learned then
+        early = 5 * step < steps  # most of the learning is early
         if step % max(1, options.snapshot_every // (5 if early else 1)) == 0 or step == steps:
             for name, value in ({"step": step} | snapshot(record_net, x)).items():
                 snapshots.setdefault(name, []).append(value)
@@ -575,14 +587,14 @@ def train(cell, options, watch=None, networks=1):
 
 
 def first_reached(history, level, batch):
-    """Sequences that each seed had seen at the first evaluation with an accuracy of level or more; None: at none."""
+    """Sequences of each seed up to the first evaluation with an accuracy of at least level; None if there is none."""
     reached = np.array(history["val_accuracy"]) >= level
     first = batch * np.array(history["step"])[reached.argmax(axis=0)]
     return [n if ever else None for n, ever in zip(first, reached.any(axis=0))]
 
 
 def print_progress(variant, history, metric, solved, steps, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
+    """Print one line about the last evaluation: medians over seeds, number of seeds solved (S,), time left."""
     step = history["step"][-1]
     finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
     medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
@@ -591,7 +603,7 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
 
 
 def run(options, watch=None):
-    """Train all networks of the options; returns {network: what results.json has} and the arrays of snapshots.npz."""
+    """Train all networks of the options. Returns {network: its part of results.json} and arrays for snapshots.npz."""
     runs, arrays, kinds = {}, {}, options.cells.split(",")
     for kind in kinds:
         cell = Cell(kind, options.hidden, options.blocks, options.forget_gate and kind == "lstm")
@@ -605,7 +617,7 @@ def run(options, watch=None):
 
 # shared block
 def to_json(value, indent=""):
-    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
+    """JSON of nested dicts, one entry per line. Floats have six digits; values that are not finite become null."""
     if isinstance(value, dict):
         inner = indent + " "
         entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
@@ -620,7 +632,7 @@ def to_json(value, indent=""):
 
 # shared block
 def write_whole(path, write):
-    """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
+    """Write a file completely or not at all. write(file) fills a temporary file, which is then renamed to path."""
     temporary = path.with_name(f".{path.name}")
     with open(temporary, "wb") as file:
         write(file)
@@ -629,7 +641,7 @@ def write_whole(path, write):
 
 # shared block
 def environment():
-    """Where and with what a run was made; dirty: the script is not as the commit has it."""
+    """The machine, the versions and the commit of a run. dirty: the script differs from the commit."""
 
     def git(*words):
         return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
@@ -645,7 +657,7 @@ def environment():
 
 # shared block
 def open_output(options, config, parser):
-    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    """Make the folder options.out. Exits with status 2 if it is not writable or, without --force, holds another run."""
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -660,7 +672,7 @@ def open_output(options, config, parser):
 
 # shared block
 def write_run(out, results, arrays):
-    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    """Write results.json and snapshots.npz. Removes from out the files of an earlier run, its measures and pictures."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
     write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
@@ -674,7 +686,7 @@ def write_run(out, results, arrays):
 
 # shared block
 def parse_seeds(text):
-    """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
+    """The seeds of a text such as "0-29", "0,3,7" or "0-4,10"."""
     parts = [part.split("-", 1) for part in text.split(",")]
     if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
         seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
@@ -684,7 +696,7 @@ def parse_seeds(text):
 
 
 def positive(text, kind=int):
-    """A whole number of at least 1, or with kind=float a finite number above 0."""
+    """The number in text: a whole number of at least 1 or, with kind=float, a finite number above 0."""
     with contextlib.suppress(ValueError):
         if 0 < kind(text) < math.inf:
             return kind(text)
@@ -693,7 +705,7 @@ def positive(text, kind=int):
 
 
 def words(options):
-    """A dict of options as one types them."""
+    """The text of a dict of options, as it is typed on a command line."""
     typed = []
     for name, value in options.items():
         if isinstance(value, list):
@@ -705,45 +717,45 @@ def words(options):
 
 
 def build_parser():
-    """The command line, as argparse has it."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, real = parser.add_argument, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="of networks")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="0", metavar="0-29|0,3,7", help="which seeds")
     add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
-    add("--cells", choices=["lstm,rnn", "lstm", "rnn"], default="lstm,rnn", metavar="KINDS", help="lstm,rnn, or one")
+    add("--cells", choices=["lstm,rnn", "lstm", "rnn"], default="lstm,rnn", metavar="KINDS", help="which networks")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--T", type=positive, default=50, help="steps of a sequence; the markers' ranges scale with it")
+    length.add_argument("--T", type=positive, default=50, help="steps of a sequence; marker ranges scale with T")
     length.add_argument("--paper-lengths", action="store_true", help="100-110 steps, markers in [10, 20], [50, 60]")
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, default=1500, help="updates")
-    add("--batch", type=positive, default=32, help="sequences in a step")
-    add("--hidden", type=positive, default=4, help="cells, or hidden units")
-    add("--blocks", type=positive, help="memory blocks, whose cells share gates (if not given: a block for each cell)")
-    add("--forget-gate", action=argparse.BooleanOptionalAction, default=False, help="forget gates, of initial bias 1")
+    add("--batch", type=positive, default=32, help="sequences of a step")
+    add("--hidden", type=positive, default=4, help="cells of the LSTM, units of the RNN")
+    add("--blocks", type=positive, help="memory blocks; cells of a block share gates (if not given: one per cell)")
+    add("--forget-gate", action=argparse.BooleanOptionalAction, default=False, help="forget gates with initial bias 1")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
     add("--lr", type=real, help="learning rate of Adam")
-    add("--schedule", choices=["cosine", "constant"], help="the rate over the run: falling to zero, or constant")
-    add("--beta2", type=real, help="Adam's decay of the second moment")
+    add("--schedule", choices=["cosine", "constant"], help="learning rate: falls to zero, or is constant")
+    add("--beta2", type=real, help="Adam's decay rate of the second moment")
     add("--eval-every", "--eval_every", type=positive, default=50, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences")
     add("--snapshot-every", "--snapshot_every", type=positive, default=50, help="steps between snapshots; at first 1/5")
-    add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
-    add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+    add("--record", type=int, metavar="SEED", help="seed whose states are recorded (if not given: the first)")
+    add("--dtype", choices=["float32", "float64"], default="float32", help="type of numbers in training")
+    add("--out", metavar="DIR", help="folder for the results (if not given: see the docstring)")
     add("--force", action="store_true", help="replace a run with other options in DIR")
-    add("--resume", action="store_true", help="not in this script; it says how to run seeds in resumable parts")
-    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
-    add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
-    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: states are always recorded")
+    add("--resume", action="store_true", help="not in this script; it prints how to run in resumable parts")
+    add("--quick", action="store_true", help=f"a run of a few seconds: {words(QUICK)}")
+    add("--gradcheck", action="store_true", help="only check all gradients of all variants")
+    add("--record-hidden", "--record_hidden", action="store_true", help="has no effect; states are always recorded")
     parser.set_defaults(**RECIPES["default"])
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked, what differs from the headline's, and the parser.
+    """The checked options of a command line, those that differ from the headline's, and the parser.
 
-    Exits with status 2 where options make no sense.
+    Exits with status 2 if options are wrong.
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
@@ -752,7 +764,7 @@ def parse_options(argv):
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
-    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+    if options.out is None:  # the headline's folder, or a folder that is named after the changed options
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
     too_rare = [name for name in ("eval_every", "snapshot_every") if changed.get(name, 0) > options.steps]
@@ -773,7 +785,7 @@ def parse_options(argv):
 
 
 def print_summary(results):
-    """The table that a run ends with; results: what results.json has."""
+    """Print the table at the end of a run. results: the contents of results.json."""
     print("\n      parameters   solved  accuracy: median [range]  sequences to 95 %  seconds")
     for variant, run in results["runs"].items():
         accuracy = np.array([a for a in run["final"]["val_accuracy"] if a is not None])
@@ -787,7 +799,7 @@ def print_summary(results):
 
 
 def main(argv=None, watch=None):
-    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
+    """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
     options, changed, parser = parse_options(argv)
     if options.gradcheck:

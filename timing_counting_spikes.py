@@ -1,53 +1,54 @@
 #!/usr/bin/env python3
-"""Precise timing: measure the distance of two spikes, generate spikes, generate waves; LSTM with and without peepholes.
+"""Precise timing: repeat the distance of two spikes, generate spikes, generate waves; LSTM with and without peepholes.
 
-Three tasks of F. A. Gers, N. N. Schraudolph and J. Schmidhuber, Learning Precise Timing with LSTM Recurrent Networks,
-Journal of Machine Learning Research 3:115-143, 2002, who introduced peepholes for them.
+The three tasks are those of F. A. Gers, N. N. Schraudolph and J. Schmidhuber, Learning Precise Timing with LSTM
+Recurrent Networks, Journal of Machine Learning Research 3:115-143, 2002. The authors introduced peepholes for them.
 
 msd, measure spike distance. Two input spikes come, at steps t1 and t2 = t1 + D. The network must put out a spike at
-exactly t2 + D. D is uniform in [30, 60], a sequence has T = 150 steps, t1 is uniform where all fits. A sequence is
-solved if the largest output behind t2 is at the target's step.
-gts, generate timed spikes. A start pulse comes at step 0, and then no input. The network must put out a spike every F
-steps, first at step F. A sequence is solved if the output is above 1/2 at these steps and at no other.
-pfg, periodic function generation. A start pulse comes at step 0. The network must put out a cosine, a triangle or a
-rectangle of period F, within [0, 1]. A period is solved if its root mean squared error is at most 0.15.
-Networks of gts and pfg also run on to ten times the T that they learned.
+exactly t2 + D. D is uniform in [30, 60]. A sequence has T = 150 steps. t1 is uniform over all steps for which t2 + D
+lies within the sequence. A sequence is solved if the largest output after t2 is at the target's step.
+gts, generate timed spikes. A start pulse comes at step 0, and no input follows. The network must put out a spike every
+F steps, first at step F. A sequence is solved if the output is above 1/2 at these steps and at no other step.
+pfg, periodic function generation. A start pulse comes at step 0, and no input follows. The network must put out a
+cosine, a triangle or a rectangle of period F, with values in [0, 1]. A period is solved if its root mean squared error
+is at most 0.15.
+Networks of gts and pfg also run over sequences of 10 T steps.
 
-The network. v_t = [h_{t-1}; x_t; 1] is the source of all units at step t; p_o, p_i, p_f are peepholes, one for each
-cell, which the variant vanilla does not have:
+The network. At step t all units read v_t = [h_{t-1}; x_t; 1]. p_o, p_i and p_f are the peepholes, one of each per cell.
+The variant vanilla has no peepholes:
 
     i_t = sigma(W_i v_t + p_i c_{t-1})    f_t = sigma(W_f v_t + p_f c_{t-1})    g_t = tanh(W_g v_t)
     c_t = f_t c_{t-1} + i_t g_t           with --no-forget-gate, as in 1997: f_t = 1
     o_t = sigma(W_o v_t + p_o c_t)        h_t = o_t tanh(c_t)        y_t = V h_t + b
-    loss = sum over t of (y_t - target_t)^2 / 2, averaged over the batch; as reported: the mean over t of the square
+    loss = sum over t of (y_t - target_t)^2 / 2, averaged over the batch; the files have the mean over t of the square
 
-W holds the rows of o, i, [f], g in this order, one of each for each cell. Backpropagation through all steps, clipping
-of the gradient's norm, Adam. --recipe sets the learning rate, the clipping and the initial biases of the gates; see
-RECIPES and TASK_RECIPES.
+W has the rows of o, i, [f], g in this order, one row of each per cell. Training: backpropagation through all steps,
+clipping of the gradient's norm, Adam. --recipe sets the number of steps, the learning rate and its schedule, the
+clipping and the initial biases of the gates; see RECIPES and TASK_RECIPES.
 
-Axes of arrays: S seeds (independent networks, trained side by side), T steps, B sequences of a batch, D inputs (1, or
-one for each of several periods), H cells, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and
-candidates, P parameters of a network. Arrays are (T, rows, S, B); seeds_first gives the view that a matrix product
+Axes of arrays: S seeds (independent networks, trained together), T steps, B sequences of a batch, D inputs (1, or one
+for each of several periods), H cells, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and
+candidates, P parameters of a network. Arrays are (T, rows, S, B). seeds_first gives the view that a matrix product
 takes.
 
-Names. M: W, V, b and the peepholes of i and f as one matrix; see Network. a: net inputs z, which activations replace,
-then their local derivatives, then dz; its last row is y of the step before, then dy of the step before. ig: i_t g_t.
-part: a factor that several local derivatives share. d<name>: the gradient of the loss with respect to <name>. error
-(R, S, B): dh on the rows of o, dc on the others.
+Names. M: W, V, b and the peepholes of i and f as one matrix; see Network. a: net inputs z, then activations, then local
+derivatives, then dz; its last row is first y, then dy of the step before. ig: i_t g_t. part: a factor that several
+local derivatives share. d<name>: the gradient of the loss with respect to <name>.
+error (R, S, B): dh in the rows of o, dc in the others.
 
 The headline, python3 timing_counting_spikes.py, trains both variants of seed 29. Of seeds 0 to 29 it is the median (the
-15th) by the ratio of the two errors. It ends like this:
+15th) by the ratio of the two errors. It ends with:
 
               parameters   solved   solve rate: median [range]      test MSE  sequences to 0.99  seconds
-    peephole         353      1/1         1.000 [1.000, 1.000]       2.3e-05             48,000      5.2
-    vanilla          329      1/1         1.000 [1.000, 1.000]       3.9e-05             28,800      3.5
+    peephole         353      1/1         1.000 [1.000, 1.000]       2.3e-05             48,000      4.4
+    vanilla          329      1/1         1.000 [1.000, 1.000]       3.9e-05             28,800      3.4
 
 It writes results/timing_counting_spikes. Every other command writes runs/timing_counting_spikes/<the options that
 differ>, unless --out names a folder. results.json has the settings and, for each variant, the history of every seed,
 the loss of each training batch of the recorded seed (history/batch_loss) and the final values. snapshots.npz has, under
-peephole/ and vanilla/, N snapshots over training of what the recorded seed does with n sequences (msd: 4, of distances
-from D_min to D_max; else one for each period), what it does after the last step when it runs on (gts, pfg), and the
-weights of all seeds after the last step, which is also the last snapshot:
+peephole/ and vanilla/, N snapshots of the recorded seed on n sequences (msd: 4, with distances from D_min to D_max; gts
+and pfg: one for each period) and the weights of all seeds after the last step. For gts and pfg it also has the outputs
+of the recorded seed over 10 T steps after training. The last snapshot is after the last step.
 
     step (N,)   x (T, D, n) and y (T, n), inputs and targets   output (N, T, n)   c (N, T, H, n)
     h and the gates o, i, [f], each (N, T, H, n), in half precision
@@ -55,9 +56,10 @@ weights of all seeds after the last step, which is also the last snapshot:
     weights/W (S, R, K)   weights/V (S, 1, H)   weights/b (S, 1, 1)
     weights/peep (S, G, H), peephole only, rows in the order o, i, [f]
 
-How this differs from the paper, as the write-up that it started from tells it: Adam, batches and backpropagation
-through time instead of truncated gradients and single sequences; fresh sequences instead of a finite training set; a
-linear output unit instead of a logistic one; shorter sequences. How it differs from the write-up is in the README.
+How this differs from the paper, according to the write-up from which this script started. We train with Adam, batches
+and backpropagation through time; the paper trains on single sequences with an update like real-time recurrent learning.
+Our training sequences are always new; the paper has a finite training set. Our output unit is linear; the paper's is
+logistic. Our sequences are shorter. results/timing_counting_spikes/README.md has the differences from the write-up.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -82,12 +84,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # read when NumPy loads; more threads only slow matrices this small
+    os.environ.setdefault(_name, "1")  # NumPy reads it when it loads; with such small matrices, more threads are slower
 import numpy as np
 
 EXPERIMENT = "timing_counting_spikes"
 SCRIPT, HEADLINE = f"{EXPERIMENT}.py", f"results/{EXPERIMENT}"
-NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not shape a run
+NO_SETTINGS = ("out", "force", "resume", "gradcheck", "record_hidden")  # options that do not change results
 VARIANTS = {"peephole": True, "vanilla": False}  # whether cells have peepholes
 RECIPES = {
     "default": {"steps": 2500, "lr": 0.02, "schedule": "cosine", "clip": 0.3, "input_gate_bias": -4.0,
@@ -95,27 +97,27 @@ RECIPES = {
     "writeup": {"steps": 3000, "lr": 0.005, "schedule": "halving", "clip": 1.0, "input_gate_bias": 0.0,
                 "forget_gate_bias": 1.0},
 }  # fmt: skip
-TASK_RECIPES = {  # where the default of a task differs
+TASK_RECIPES = {  # where the default recipe of a task differs from that of msd
     "gts": {"steps": 6000, "lr": 0.003, "clip": 1.0, "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
     "pfg": {"steps": 4000, "lr": 0.005, "clip": 0.3, "input_gate_bias": 0.0, "forget_gate_bias": 1.0},
 }
 QUICK = {"steps": 200, "eval_n": 128}
 SOLVED = 0.99  # the least solve rate of a seed that has solved its task
-HELD = 0.15  # root mean squared error up to which a period of a wave counts as solved
-RUN_ON = 10  # times the training length over which a generator runs on
+HELD = 0.15  # a period of a wave counts as solved up to this root mean squared error
+RUN_ON = 10  # after training, generators run over this many times the training length
 BETA2 = 0.999
-INIT, TRAIN, EVAL, RECORD = range(4)  # each seed's streams of random numbers
-CHUNK = 16  # batches drawn at a time
-SPAN = 2**16  # values of one variable that backward works on at a time: what caches hold
-ESTIMATED_AFTER = 20  # steps, after which the time of the run is estimated
-EVAL_BATCH = 64  # held-out sequences that pass through the network side by side
-RECORDED = 4  # sequences of msd
+INIT, TRAIN, EVAL, RECORD = range(4)  # the streams of random numbers of each seed
+CHUNK = 16  # batches that are drawn at a time
+SPAN = 2**16  # values of one variable that backward works on at a time; they fit into the caches
+ESTIMATED_AFTER = 20  # the time of the run is estimated after this number of steps
+EVAL_BATCH = 64  # held-out sequences that pass through the network together
+RECORDED = 4  # sequences in a snapshot of msd
 
 # ------------------------------------------------------------------------------------------------------ data
 
 
 def stream(seed, *key):
-    """A generator of its own for each (seed, *key): what is drawn from one never shifts another."""
+    """The generator of (seed, *key). Drawing from one generator does not change another."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
@@ -129,11 +131,11 @@ def wave_form(name, phase):
 def make_batch(rng, n, options, T=None, gap=None):
     """Draw n sequences of the task: inputs x (T, D, n), targets y (T, n), float32 (spikes of msd: int8).
 
-    msd: x is 1 at two steps, t1 and t2 = t1 + gap, y is 1 at t2 + gap. The gap is uniform in [D_min, D_max] (or given,
-    (n,)), t1 is uniform where t2 + gap still lies within the sequence.
-    gts, pfg: nothing is random, and there is one sequence for each period (n is not looked at), of which each has an
-    input of its own, 1 at step 0. y: spikes at the period's multiples, without step 0; or a wave.
-    T: steps, options.T if not given.
+    msd: x is 1 at two steps, t1 and t2 = t1 + gap; y is 1 at t2 + gap. The gap is uniform in [D_min, D_max], unless it
+    is given (n,). t1 is uniform over all steps for which t2 + gap lies within the sequence.
+    gts, pfg: nothing is random. There is one sequence for each period, and n has no effect. Each sequence has its own
+    input, which is 1 at step 0. y has spikes at the multiples of the period, but not at step 0; or it is a wave.
+    T: the number of steps; options.T if None.
     """
     T = T or options.T
     if options.task == "msd":
@@ -157,7 +159,7 @@ def draw_population(options, key, n):
 
 
 def training_key(options, chunk):
-    """Which of a seed's streams a chunk of its training batches comes from; --draw K gives K more sets of them."""
+    """The key of the stream of a chunk of training batches of a seed. Each --draw K has its own streams."""
     return (TRAIN, chunk) + (options.draw,) * (options.draw > 0)
 
 
@@ -166,7 +168,7 @@ def training_key(options, chunk):
 
 @dataclass(frozen=True)
 class Cell:
-    """An LSTM of so many cells, each with its own gates, and so many inputs."""
+    """The sizes and parts of an LSTM in which every cell has its own gates."""
 
     hidden: int = 8
     inputs: int = 1
@@ -201,7 +203,7 @@ assert Cell(peephole=False).P == 329
 
 
 def cell_of(options, variant):
-    """The cell that a run trains as this variant."""
+    """The cell of a variant, with the options of a run."""
     inputs = 1 if options.task == "msd" else len(options.periods)
     return Cell(options.hidden, inputs, VARIANTS[variant], options.forget_gate)
 
@@ -217,10 +219,10 @@ def views(theta, shapes):
 
 
 def init_theta(cell, options):
-    """Initial parameters (S, P): normal, of mean 0; biases 0, but those of the input and forget gates.
+    """Initial parameters (S, P): weights are normal with mean 0; biases are 0, except for input and forget gates.
 
-    Variances: 1 / (4 H) of recurrent weights, 1 / (4 D) of input weights, 1 / H of the readout, peephole_std^2. The two
-    variants of a seed differ in nothing but the peepholes.
+    The variances are 1 / (4 H) for recurrent weights, 1 / (4 D) for input weights, 1 / H for the readout and
+    peephole_std^2 for peepholes. The two variants of a seed have the same weights apart from the peepholes.
     """
     H = cell.hidden
     theta = np.stack([stream(seed, INIT).standard_normal(cell.P) for seed in options.seeds]).astype(options.dtype)
@@ -239,13 +241,13 @@ def init_theta(cell, options):
 
 
 class Network:
-    """S networks on parameters theta (S, P), and every array that their passes write.
+    """S networks with parameters theta (S, P), and every array that their passes write.
 
-    T: steps of a sequence; B: sequences side by side; only with backward=True can gradients be had.
-    span: steps whose local derivatives backward forms at a time; as many as caches hold if not given.
+    T: steps of a sequence. B: sequences of a batch. backward: whether gradients will be computed.
+    span: steps whose local derivatives backward computes at a time; if None, as many as the caches hold.
 
-    One product with a matrix M makes the net inputs of step t and the output of step t - 1. The peephole of o is not in
-    M, because o_t waits for c_t; without peepholes M has no columns for c_{t-1}:
+    One product with a matrix M computes the net inputs of step t and the output of step t - 1. The peephole of o is not
+    in M, because o_t needs c_t. Without peepholes, M has no columns for c_{t-1}:
 
         [ W_o            0      ]   [ h_{t-1} ]   [ z_o     ]
         [ W_i         diag(p_i) ]   [ x_t     ]   [ z_i     ]
@@ -253,8 +255,8 @@ class Network:
         [ W_g            0      ]   [ c_{t-1} ]   [ z_g     ]
         [ V   0   b      0      ]                 [ y_{t-1} ]
 
-    Backward takes M_T, the transpose of M's columns of c and of h. From dz_{t+1} and dy_t it makes what reaches dc_t
-    through the peepholes of i and f, and dh_t.
+    Backward uses M_T, the transpose of M's columns of c and of h. Its product with dz_{t+1} and dy_t gives dh_t and
+    the part of dc_t that comes through the peepholes of i and f.
     """
 
     def __init__(self, cell, theta, T, B, backward=True, span=None):
@@ -265,7 +267,7 @@ class Network:
             return np.zeros(shape, theta.dtype)
 
         self.cell, self.p = cell, views(theta, cell.shapes)
-        # Halving the gate rows lets one tanh make all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
+        # With gate rows divided by 2, one tanh computes all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
         self.scale = np.repeat([0.5, 1.0], [G * H, H + 1]).astype(theta.dtype)[:, None]
         self.half = np.array(0.5, theta.dtype)
         self.M, self.M_scaled = zeros(S, R + 1, K + C), zeros(S, R + 1, K + C)
@@ -274,13 +276,13 @@ class Network:
         self.v = zeros(T + 1, K + H, S, B)  # sources [h_{t-1}; x_t; 1; c_{t-1}]
         self.v[:, K - 1] = 1
         self.x, self.h, self.c = self.v[:-1, H : K - 1], self.v[1:, :H], self.v[:, K:]
-        self.source = self.v[:, : K + C]  # what M takes of it
+        self.source = self.v[:, : K + C]  # the rows that are multiplied by M
         self.a = zeros(T + 1, R + 1, S, B)
         self.y = self.a[1:, R]
         self.row = {name: self.a[:-1, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-        early, early_gates = self.a[:-1, C:R], self.a[:-1, C : G * H]  # without o, if its peephole waits for c_t
+        early, early_gates = self.a[:-1, C:R], self.a[:-1, C : G * H]  # all but o if its peephole needs c_t
         self.ig, self.pc = zeros(H, S, B), zeros(H, S, B)
-        o, i, f, g = (self.row.get(name, self.row["i"]) for name in "oifg")  # no forget gate: f is not read
+        o, i, f, g = (self.row.get(name, self.row["i"]) for name in "oifg")  # without forget gate f is not used
         arrays = early, early_gates, o, i, f, g, self.c[:-1], self.c[1:], self.h
         self.forward_steps = list(zip(seeds_first(self.source), seeds_first(self.a), *map(by_step, arrays)))
         if not backward:
@@ -292,11 +294,11 @@ class Network:
         self.span = span or max(1, min(T, SPAN // (H * S * B)))
         errors = zeros(H + R, S, B)
         self.dc_from_peep, self.error = errors[:H], errors[H:]
-        self.from_M_T = errors[H - C : 2 * H]  # dc_from_peep, if there are peepholes, and dh
-        self.dh, self.dc = self.error[:H], self.error[H : 2 * H]  # the rows of o; those of i
-        self.dc_copies = self.error[2 * H :].reshape(G - 1, -1)  # those of [f], g
+        self.from_M_T = errors[H - C : 2 * H]  # dc_from_peep (if there are peepholes) and dh
+        self.dh, self.dc = self.error[:H], self.error[H : 2 * H]  # the rows of o; the rows of i
+        self.dc_copies = self.error[2 * H :].reshape(G - 1, -1)  # the rows of [f] and g
         self.part, self.dh_dc, self.f = (zeros(self.span, H, S, B) for _ in range(3))
-        by_span = [itertools.cycle(by_step(array)) for array in (self.dh_dc, self.f)]  # t uses entry t % span
+        by_span = [itertools.cycle(by_step(array)) for array in (self.dh_dc, self.f)]  # step t uses entry t % span
         self.backward_steps = list(zip(seeds_first(self.a[1:]), by_step(self.a[:-1, :R]), *by_span))
 
 
@@ -312,12 +314,12 @@ def by_step(array):
 
 
 def seeds_first(array):
-    """The view of an array (..., rows, S, B) that products take: (..., S, rows, B), of one seed (..., rows, B)."""
+    """The view of an array (..., rows, S, B) for matrix products: (..., S, rows, B), or (..., rows, B) if S = 1."""
     return array[..., 0, :] if array.shape[-2] == 1 else array.swapaxes(-2, -3)
 
 
 def product(W):
-    """f(v, out), which puts the products of W (S, n, k) and v, a view of seeds_first, into out."""
+    """The function f(v, out) that writes the products of W (S, n, k) and v, a view of seeds_first, into out."""
     return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
@@ -325,7 +327,7 @@ def product(W):
 
 
 def forward(net, x):
-    """Run the networks over x (T, D, S, B) from a zero state; returns their outputs y (T, S, B), a view."""
+    """Run the networks over x (T, D, S, B) from a zero state. Returns a view of the outputs y (T, S, B)."""
     cell, p, M = net.cell, net.p, net.M
     H, K, R = cell.hidden, cell.K, p.W.shape[1]
     M[:, :R, :K], M[:, R:, :H], M[:, R, K - 1] = p.W, p.V, p.b[:, 0, 0]
@@ -336,7 +338,7 @@ def forward(net, x):
     np.copyto(net.x, x)
     M_times, half, peephole, forget_gate = product(net.M_scaled), net.half, cell.peephole, cell.forget_gate
     half_p_o, ig, pc = net.half_p_o.ravel(), net.ig.ravel(), net.pc.ravel()
-    add, multiply, tanh = np.add, np.multiply, np.tanh  # their last argument takes the result
+    add, multiply, tanh = np.add, np.multiply, np.tanh  # the result goes into their last argument
     for v, z, early, early_gates, o, i, f, g, c_before, c, h in net.forward_steps:
         M_times(v, z)  # z_t and y_{t-1} = M [v_t; c_{t-1}]; z_t / 2 in the rows of gates
         tanh(early, early)  # g_t = tanh(z_t); tanh(z_t / 2) in the rows of gates
@@ -371,10 +373,10 @@ def squared_error(y, target):
 
 
 def backward(net, dy):
-    """Gradient of the loss of the sequences just run, from dy (T, S, B), into net.grad (S, P).
+    """Write the gradient of the loss of the last forward pass into net.grad (S, P).
 
-    dy: the gradient with respect to the outputs. Activations and outputs of these sequences are gone afterwards: net.a
-    then holds dz_t and dy_{t-1}.
+    dy (T, S, B): the gradient with respect to the outputs. This overwrites the activations and the outputs: net.a holds
+    dz_t and dy_{t-1} afterwards.
     """
     cell, d, a, M, M_T = net.cell, net.d, net.a, net.M, net.M_T
     T, H, K, R = len(dy), cell.hidden, cell.K, net.p.W.shape[1]
@@ -401,11 +403,11 @@ def backward(net, dy):
             copyto(dc_copies, dc)
             multiply(a_t, error, a_t)  # dz_o = dh_t dh_t/dz_o; dz_i, dz_f, dz_g = dc_t dc_t/dz
             if forget_gate:
-                multiply(dc, f, dc)  # f_t dc_t, of dc_{t-1}
+                multiply(dc, f, dc)  # f_t dc_t, a part of dc_{t-1}
         np.matmul(dz_dy[steps], v_transposed[steps], out=net.dM[steps])  # [dz_t; dy_{t-1}] [v_t; c_{t-1}]^T
         if peephole:
             dz_o, c_transposed = net.row["o"][steps].swapaxes(1, 2), net.c[1:][steps].transpose(0, 2, 3, 1)
-            np.matmul(dz_o, c_transposed, out=net.dp_o[steps])  # dz_o c_t^T, of which the diagonal counts
+            np.matmul(dz_o, c_transposed, out=net.dp_o[steps])  # dz_o c_t^T; only its diagonal is used
     dM = net.dM.sum(axis=0)  # dM = sum_t [dz_t; dy_{t-1}] [v_t; c_{t-1}]^T
     d.W[...], d.V[...], d.b[:, 0, 0] = dM[:, :R, :K], dM[:, R:, :H], dM[:, R, K - 1]
     if peephole:
@@ -414,11 +416,10 @@ def backward(net, dy):
 
 
 def local_derivatives(net, steps):
-    """Derivatives within each of some steps (a slice), which need no error of later steps.
+    """Compute the derivatives within each step of a slice of steps. They do not depend on the errors of later steps.
 
-    Of h with respect to the net inputs of o, of c with respect to the others, in place of the activations in net.a; of
-    h with respect to c, also through the peephole of o, in net.dh_dc; of c_t with respect to c_{t-1}, but not through
-    the peepholes of i and f, in net.f.
+    net.a: dh/dz for the net inputs z of o, dc/dz for the others; they replace the activations. net.dh_dc: dh/dc, with
+    the path through the peephole of o. net.f: dc_t/dc_{t-1}, without the paths through the peepholes of i and f.
     """
     o, i, g = (net.row[name][steps] for name in "oig")
     c, c_before, h = net.c[1:][steps], net.c[:-1][steps], net.h[steps]
@@ -464,7 +465,7 @@ class Adam:
         self.step, self.theta, self.m, self.v = 0, theta, np.zeros_like(theta), np.zeros_like(theta)
 
     def update(self, grad, lr, beta2, active, beta1=0.9, epsilon=1e-8):
-        """Change theta in place. A seed whose update is not finite keeps its parameters and leaves active (S,)."""
+        """Change theta in place. A seed whose update is not finite keeps its old parameters and becomes inactive."""
         self.step += 1
         self.m += (1 - beta1) * (grad - self.m)
         self.v += (1 - beta2) * (grad * grad - self.v)
@@ -479,7 +480,7 @@ class Adam:
 
 # shared block
 def numerical_gradient(loss, theta, step=1e-3):
-    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,), all perturbations side by side."""
+    """Fourth-order central differences (P,) of loss: (N, P) -> (N,) at theta (P,). All perturbations run together."""
     P = len(theta)
     population = np.tile(theta, (4, P, 1))
     population[:, np.arange(P), np.arange(P)] += step * np.array([[2.0], [1.0], [-1.0], [-2.0]])
@@ -488,7 +489,7 @@ def numerical_gradient(loss, theta, step=1e-3):
 
 # shared block
 def compare_gradients(variant, analytic, numerical, shapes, tolerance=1e-7, floor=1e-4):
-    """Print the largest relative error of two gradients (P,) and its parameter; True if it is within tolerance.
+    """Print the largest relative error of two gradients (P,) and its parameter. Returns whether it is within tolerance.
 
     The error is |a - n| / max(|a|, |n|, floor). The check also fails with fewer than 90 % of gradients above the floor.
     """
@@ -520,7 +521,7 @@ def gradient_check():
         name = f"{task} {variant}{'' if forget_gate else ', no forget gate'}"
         for span in T, 4:
             net = Network(cell, theta, *sizes, span=span)
-            for wanted in 1 - y, y:  # the first leaves traces that the second pass must not heed
+            for wanted in 1 - y, y:  # the second pass must not depend on what the first left in net
                 backward(net, squared_error(forward(net, x), wanted)[1])
             ok &= compare_gradients(f"{name}, spans of {span}", net.grad[0], numerical, cell.shapes)
     return 0 if ok else 1
@@ -532,7 +533,7 @@ def gradient_check():
 def held_out(options):
     """The held-out sequences of every seed, drawn once: [(x (T, D, S, n), y (T, S, n)), ...].
 
-    msd: whole batches of n = EVAL_BATCH, eval_n or more in all. gts, pfg: the one batch that there is.
+    msd: whole batches of n = EVAL_BATCH sequences, at least eval_n in all. gts, pfg: the only batch.
     """
     count = math.ceil(options.eval_n / EVAL_BATCH) if options.task == "msd" else 1
     return [draw_population(options, (EVAL, k), EVAL_BATCH) for k in range(count)]
@@ -545,10 +546,11 @@ def recorded_sequences(options):
 
 
 def solved(options, x, y, output):
-    """Whether sequences x (T, D, S, n) were answered with the right timing, (S, n) of bool or, for pfg, of shares.
+    """Whether outputs (T, S, n) for sequences x (T, D, S, n) have the right timing: (S, n), bool; for pfg, shares.
 
-    msd: the largest output behind the second spike is at the target, y's one step. gts: outputs are above 1/2 at the
-    targets and nowhere else. pfg: the share of whole periods that keep to a root mean squared error of HELD.
+    msd: whether the largest output after the second spike is at the target, the step where y is 1. gts: whether outputs
+    are above 1/2 at the targets and at no other step. pfg: the share of whole periods with a root mean squared error of
+    at most HELD.
     """
     if options.task == "msd":
         behind_second = x[:, 0].cumsum(axis=0) == 2
@@ -561,13 +563,13 @@ def solved(options, x, y, output):
 
 
 def period_errors(output, y, period):
-    """Root mean squared error of outputs (T, S) under targets, of each whole period: (T // period, S)."""
+    """Root mean squared error of outputs (T, S) in each whole period: (T // period, S). y: the targets (T,)."""
     n = len(y) // period
     return np.sqrt(np.square(output - y)[: n * period].reshape(n, period, -1).mean(axis=1))
 
 
 def evaluate(net, batches, options):
-    """Mean squared error and solve rate, (S,) each, over the held-out sequences; of msd the first eval_n."""
+    """Mean squared error and solve rate, (S,) each, over the held-out sequences (msd: the first eval_n)."""
     errors, rates = [], []
     for x, y in batches:
         output = forward(net, x)
@@ -578,7 +580,7 @@ def evaluate(net, batches, options):
 
 
 def snapshot(net, x):
-    """What the network of one seed does with recorded sequences x (T, D, n): output, c, and in float16 h and gates."""
+    """Copies of the output, c, h and the gates (both float16) of the network of one seed on sequences x (T, D, n)."""
     output = forward(net, x[:, :, None])
     arrays = {"h": net.h} | {gate: net.row[gate] for gate in net.cell.gates}
     half = {name: array[:, :, 0].astype(np.float16) for name, array in arrays.items()}
@@ -586,22 +588,22 @@ def snapshot(net, x):
 
 
 def run_on(cell, theta, options):
-    """Outputs (T, S, n) and targets (T, n) of networks of gts or pfg, theta (S, P), over RUN_ON times the length."""
+    """Outputs (T, S, n) and targets (T, n) of networks of gts or pfg over RUN_ON times the training length."""
     x, y = make_batch(None, 0, options, RUN_ON * options.T)
     return forward(Network(cell, theta, *y.shape, backward=False), x[:, :, None]), y
 
 
 def learning_rate(options, step):
-    """The rate of update step = 0, 1, ...: constant, halved once in a while, or falling to zero along half a cosine."""
+    """The learning rate of update step = 0, 1, ...: constant, halved every halve_every steps, or half a cosine to 0."""
     if options.schedule == "halving":
         return options.lr * 0.5 ** (step // options.halve_every)
     return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
 
 
 def update(net, adam, x, y, options, alive):
-    """One training step on x (T, D, S, B) with targets y (T, S, B); returns the mean squared error (S,).
+    """One training step on x (T, D, S, B) with targets y (T, S, B). Returns the mean squared error (S,).
 
-    A seed whose loss, gradient or update is not finite leaves alive (S,).
+    If the loss, the gradient or the update of a seed is not finite, alive (S,) becomes False for this seed.
     """
     loss, dy = squared_error(forward(net, x), y)
     mse = loss.sum(axis=1) / loss.shape[1] * 2 / len(x)
@@ -614,10 +616,10 @@ def update(net, adam, x, y, options, alive):
 
 
 def train(cell, options, watch=None, networks=1):
-    """Train the networks of all seeds; returns what results.json has of them, and their arrays for snapshots.npz.
+    """Train the networks of all seeds. Returns their part of results.json and their arrays for snapshots.npz.
 
-    watch(net, batches) is called at each evaluation with the held-out sequences; its values, a dict of (S,), join the
-    history. networks: variants that this run still has to train, for the estimate of its time; 0 for none.
+    watch(net, batches) is called at each evaluation with the held-out sequences; the history also records its values, a
+    dict of (S,). networks: variants that this run still has to train, for the estimate of its time; 0: no estimate.
     """
     S, T, steps = len(options.seeds), options.T, options.steps
     B = options.batch if options.task == "msd" else len(options.periods)
@@ -676,14 +678,14 @@ def train(cell, options, watch=None, networks=1):
 
 
 def first_reached(history, level, batch):
-    """Sequences that each seed had seen at the first evaluation with a solve rate of level or more; None: at none."""
+    """Sequences of each seed up to the first evaluation with a solve rate of at least level; None if there is none."""
     reached = np.array(history["solve_rate"]) >= level
     first = batch * np.array(history["step"])[reached.argmax(axis=0)]
     return [n if ever else None for n, ever in zip(first, reached.any(axis=0))]
 
 
 def print_progress(variant, history, metric, solved, steps, wall_clock_s):
-    """One line about the newest evaluation: medians over seeds, how many solved (S,), time left."""
+    """Print one line about the last evaluation: medians over seeds, number of seeds solved (S,), time left."""
     step = history["step"][-1]
     finite = {name: [x for x in history[name][-1] if np.isfinite(x)] or [np.nan] for name in ("train_loss", metric)}
     medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
@@ -692,7 +694,7 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
 
 
 def run(options, watch=None):
-    """Train all variants of the options; returns {variant: what results.json has} and the arrays of snapshots.npz."""
+    """Train all variants of the options. Returns {variant: its part of results.json} and arrays for snapshots.npz."""
     runs, arrays = {}, {}
     variants = [variant for variant, peephole in VARIANTS.items() if options.peep in (None, peephole)]
     for variant in variants:
@@ -707,7 +709,7 @@ def run(options, watch=None):
 
 # shared block
 def to_json(value, indent=""):
-    """JSON of dicts, an entry a line, and of what is in them; floats with six digits, null for what is not finite."""
+    """JSON of nested dicts, one entry per line. Floats have six digits; values that are not finite become null."""
     if isinstance(value, dict):
         inner = indent + " "
         entries = [f"{inner}{json.dumps(str(name))}: {to_json(item, inner)}" for name, item in value.items()]
@@ -722,7 +724,7 @@ def to_json(value, indent=""):
 
 # shared block
 def write_whole(path, write):
-    """Write a file whole or not at all: write(file) fills a temporary one, which then takes the name path."""
+    """Write a file completely or not at all. write(file) fills a temporary file, which is then renamed to path."""
     temporary = path.with_name(f".{path.name}")
     with open(temporary, "wb") as file:
         write(file)
@@ -731,7 +733,7 @@ def write_whole(path, write):
 
 # shared block
 def environment():
-    """Where and with what a run was made; dirty: the script is not as the commit has it."""
+    """The machine, the versions and the commit of a run. dirty: the script differs from the commit."""
 
     def git(*words):
         return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
@@ -747,7 +749,7 @@ def environment():
 
 # shared block
 def open_output(options, config, parser):
-    """Make the folder options.out; exits with status 2 if it cannot be written or, without --force, has another run."""
+    """Make the folder options.out. Exits with status 2 if it is not writable or, without --force, holds another run."""
     out = Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -762,7 +764,7 @@ def open_output(options, config, parser):
 
 # shared block
 def write_run(out, results, arrays):
-    """Write results.json and snapshots.npz; what an earlier run, its measures and renderers left in out is removed."""
+    """Write results.json and snapshots.npz. Removes from out the files of an earlier run, its measures and pictures."""
     old = ["results.json", "snapshots.npz", "measures.json", "weights.npz"]
     write_whole(out / "new.npz", lambda file: np.savez_compressed(file, **arrays))
     for path in [*(out / name for name in old), *out.glob("viz/*.png"), *out.glob("viz/*.gif")]:
@@ -776,7 +778,7 @@ def write_run(out, results, arrays):
 
 # shared block
 def parse_seeds(text):
-    """Seeds as the command line has them: "0-29", "0,3,7", "0-4,10"."""
+    """The seeds of a text such as "0-29", "0,3,7" or "0-4,10"."""
     parts = [part.split("-", 1) for part in text.split(",")]
     if all(end.isdecimal() for part in parts for end in part) and all(int(p[0]) <= int(p[-1]) for p in parts):
         seeds = [seed for part in parts for seed in range(int(part[0]), int(part[-1]) + 1)]
@@ -786,7 +788,7 @@ def parse_seeds(text):
 
 
 def positive(text, kind=int):
-    """A whole number of at least 1, or with kind=float a finite number above 0."""
+    """The number in text: a whole number of at least 1 or, with kind=float, a finite number above 0."""
     with contextlib.suppress(ValueError):
         if 0 < kind(text) < math.inf:
             return kind(text)
@@ -795,7 +797,7 @@ def positive(text, kind=int):
 
 
 def parse_periods(text):
-    """Periods as the command line has them: "10,15,20"; of at least 2 steps, and none twice."""
+    """The periods of a text such as "10,15,20". Each has at least 2 steps and is named once."""
     periods = [positive(part) for part in text.split(",")]
     if min(periods) < 2 or len(set(periods)) < len(periods):
         raise argparse.ArgumentTypeError(f"'{text}': periods have 2 steps or more, and each is named once")
@@ -803,14 +805,14 @@ def parse_periods(text):
 
 
 def count(text):
-    """A whole number of at least 0."""
+    """The number in text, a whole number of at least 0."""
     if text.strip().isdecimal():
         return int(text)
     raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 0")
 
 
 def words(options):
-    """A dict of options as one types them."""
+    """The text of a dict of options, as it is typed on a command line."""
     typed = []
     for name, value in options.items():
         if isinstance(value, list):
@@ -822,54 +824,54 @@ def words(options):
 
 
 def build_parser():
-    """The command line, as argparse has it."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(SCRIPT, description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     add, switch, real = parser.add_argument, argparse.BooleanOptionalAction, partial(positive, kind=float)
     recipes = "; ".join(f"{name}: {words(recipe)}" for name, recipe in RECIPES.items())
     recipes += "".join(f"; default of {task}: {words(recipe)}" for task, recipe in TASK_RECIPES.items())
-    add("--seeds", "--seed", "--trials", type=parse_seeds, default="29", metavar="0-29|0,3,7", help="of networks")
-    add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; single options override")
+    add("--seeds", "--seed", "--trials", type=parse_seeds, default="29", metavar="0-29|0,3,7", help="which seeds")
+    add("--recipe", choices=RECIPES, default="default", help=f"{recipes}; other options override it")
     add("--task", choices=["msd", "gts", "pfg"], default="msd", help="measure spike distance, generate timed spikes, "
         "periodic function generation")  # fmt: skip
-    add("--peep", action=switch, help="only cells with peepholes, or only without (if not given: both)")
+    add("--peep", action=switch, help="only cells with peepholes, or only cells without (if not given: both)")
     add("--forget-gate", action=switch, default=True, help="cells with a forget gate")
     add("--T", type=positive, default=150, help="steps of a sequence")
     add("--D-min", type=positive, default=30, help="least distance of two spikes, in steps (msd)")
     add("--D-max", type=positive, default=60, help="largest distance of two spikes, in steps (msd)")
     add("--periods", "--period", type=parse_periods, default="10", metavar="F|F,F", help="period to generate, in "
-        "steps; several: one network for all, each with a start signal of its own (gts, pfg)")  # fmt: skip
+        "steps; one network learns all periods, and each period has its own start signal (gts, pfg)")  # fmt: skip
     add("--wave", choices=["cos", "triangle", "rectangle"], default="cos", help="function to generate (pfg)")
-    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="updates")
-    add("--draw", type=count, default=0, help="which draw of training sequences; weights start the same (msd)")
-    add("--batch", type=positive, default=32, help="sequences in a step (msd; else one for each period)")
-    add("--hidden", type=positive, default=8, help="cells")
+    add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, help="training steps")
+    add("--draw", type=count, default=0, help="number of the set of training sequences (msd); same initial weights")
+    add("--batch", type=positive, default=32, help="sequences in a step (gts, pfg: always one for each period)")
+    add("--hidden", type=positive, default=8, help="number of cells")
     add("--input-gate-bias", type=float, help="initial bias of the input gates")
     add("--forget-gate-bias", type=float, help="initial bias of the forget gates")
     add("--peephole-std", type=float, default=0.1, help="standard deviation of initial peepholes; 0 is allowed")
     add("--lr", type=real, help="learning rate of Adam")
-    add("--schedule", choices=["cosine", "halving", "constant"], help="the rate over the run")
-    add("--halve-every", type=positive, default=1500, help="steps between halvings of the rate (--schedule halving)")
-    add("--clip", type=real, help="largest norm of a gradient")
+    add("--schedule", choices=["cosine", "halving", "constant"], help="how the learning rate changes")
+    add("--halve-every", type=positive, default=1500, help="steps between two halvings (--schedule halving)")
+    add("--clip", type=real, help="limit on the norm of a gradient")
     add("--eval-every", "--eval_every", type=positive, default=100, help="steps between evaluations")
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=512, help="held-out sequences (msd)")
     add("--snapshot-every", "--snapshot_every", type=positive, default=100, help="steps between snapshots")
-    add("--record", type=int, metavar="SEED", help="the seed whose states are recorded (if not given: the first)")
-    add("--dtype", choices=["float32", "float64"], default="float32", help="arithmetic of the training")
-    add("--out", metavar="DIR", help="where to write (if not given: see the docstring)")
+    add("--record", type=int, metavar="SEED", help="seed whose states are recorded (if not given: the first)")
+    add("--dtype", choices=["float32", "float64"], default="float32", help="type of numbers in training")
+    add("--out", metavar="DIR", help="folder for the results (if not given: see the docstring)")
     add("--force", action="store_true", help="replace a run with other options in DIR")
-    add("--resume", action="store_true", help="not in this script; it says how to run seeds in resumable parts")
-    add("--quick", action="store_true", help=f"a run of seconds: {words(QUICK)}")
-    add("--gradcheck", action="store_true", help="check the gradients of all parameters of all variants, and stop")
-    add("--record-hidden", "--record_hidden", action="store_true", help="no effect: states are always recorded")
+    add("--resume", action="store_true", help="not in this script; it prints how to run in resumable parts")
+    add("--quick", action="store_true", help=f"a run of a few seconds: {words(QUICK)}")
+    add("--gradcheck", action="store_true", help="only check all gradients of all variants")
+    add("--record-hidden", "--record_hidden", action="store_true", help="has no effect; states are always recorded")
     parser.set_defaults(**RECIPES["default"])
     return parser
 
 
 def parse_options(argv):
-    """The options of a command line, checked, what differs from the headline's, and the parser.
+    """The checked options of a command line, those that differ from the headline's, and the parser.
 
-    Exits with status 2 where options make no sense.
+    Exits with status 2 if options are wrong.
     """
     parser = build_parser()
     first, _ = parser.parse_known_args(argv)
@@ -878,7 +880,7 @@ def parse_options(argv):
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
                if value != getattr(base, name) and name not in NO_SETTINGS}  # fmt: skip
-    if options.out is None:  # the headline's folder, or one that is named after what differs from the headline
+    if options.out is None:  # the headline's folder, or a folder that is named after the changed options
         name = "-".join(word.removeprefix("--") for word in words(changed).split())
         options.out, options.force = f"runs/{EXPERIMENT}/{name}" if changed else HEADLINE, True
     every = [name for name in ("eval_every", "snapshot_every") if options.steps < getattr(options, name)]
@@ -905,7 +907,7 @@ def parse_options(argv):
 
 
 def print_summary(results):
-    """The table that a run ends with; results: what results.json has."""
+    """Print the table at the end of a run. results: the contents of results.json."""
     print("\n          parameters   solved   solve rate: median [range]      test MSE  sequences to 0.99  seconds")
     for variant, run in results["runs"].items():
         rate, mse = (np.array([value for value in run["final"][name] if value is not None])
@@ -921,7 +923,7 @@ def print_summary(results):
 
 
 def main(argv=None, watch=None):
-    """Run the command line argv; returns the exit status: 0, or 1 for a failed gradient check. watch: see train."""
+    """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed. watch: see train."""
     argv = sys.argv[1:] if argv is None else argv
     options, changed, parser = parse_options(argv)
     if options.gradcheck:

@@ -1,17 +1,17 @@
 """The contestants of the benchmarks: a training step of an experiment's network, in NumPy and in other libraries.
 
-A contestant trains the networks of one case for S seeds, on the batches of the experiment's own generator and by the
-experiment's recipe: forward, backward, each seed's gradient clipped by its norm, Adam.
+A contestant trains the networks of one case for S seeds. It uses the batches and the recipe of the experiment: forward,
+backward, clipping of each seed's gradient by its norm, Adam.
 
-    ours             the script itself, by its update
-    PyTorch fused    nn.LSTM or nn.RNN, nn.Linear, clip_grad_norm_, Adam(fused=True); one seed after another. Where
-                     PyTorch has no such network, the nearest that it has: with forget gates, without peepholes. (On
-                     this kind of machine nn.LSTM is one call with a backward pass of its own; nn.RNN is a loop inside.)
+    ours             the script itself, by its function update
+    PyTorch fused    nn.LSTM or nn.RNN, nn.Linear, clip_grad_norm_, Adam(fused=True); one seed after another. If
+                     PyTorch has no such network, it is the nearest one, with forget gates and without peepholes. (On
+                     this kind of machine nn.LSTM is one call with its own backward pass; nn.RNN contains a loop.)
     PyTorch by hand  the cell's equations, automatic differentiation, Adam(fused=True); all seeds in one product
     JAX              the same equations in lax.scan, the whole step compiled by jit, vmap over seeds
     C                limit.c: forward and backward only, one seed after another
 
-disagreement tells how far a contestant is from computing what ours does, with its own cell. All run on one core.
+disagreement measures the difference between a contestant and ours with the same cell. All run on one core.
 """
 
 import ctypes
@@ -37,13 +37,13 @@ sys.path.insert(0, str(HERE.parent))
 
 
 def pin():
-    """Keep this process and its children on one core, so that no library has more than one thread at work."""
+    """Keep this process and its children on one core, so that no library runs several threads."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def environment():
-    """What the scripts' own says of the machine; dirty: benchmarks or scripts are not as the commit has them."""
+    """The environment record of the scripts. dirty: benchmarks or scripts differ from the commit."""
     found = CASES["temporal order, LSTM"].module.environment()
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "benchmarks", ":(glob)*.py"], cwd=HERE.parent,
                              capture_output=True)  # fmt: skip
@@ -53,13 +53,13 @@ def environment():
 
 @dataclass(frozen=True)
 class Case:
-    """Networks of one kind in the sizes of an experiment's headline; T, B and H may be set to others."""
+    """Networks of one kind with the sizes of an experiment's headline. T, B and H can be changed."""
 
     script: str
     T: int
     B: int = 32
     H: int = 8
-    variant: tuple = ()  # what makes the script's Cell this kind
+    variant: tuple = ()  # the arguments of the script's Cell
 
     @cached_property
     def module(self):
@@ -79,18 +79,18 @@ class Case:
         return getattr(self.module, "O", 1)
 
     def options(self, S):
-        """The script's options for seeds 0 to S - 1, as its command line makes them."""
+        """The options of the script for seeds 0 to S - 1."""
         words = ["--seeds", f"0-{S - 1}", "--batch", self.B, "--hidden", self.H]
         if self.script == "multiplication_problem":
             words += ["--T-min", self.T, "--T-max", self.T]
         else:
             words += ["--T", self.T]
-        if self.script == "timing_counting_spikes" and self.T < 150:  # two distances have to fit
+        if self.script == "timing_counting_spikes" and self.T < 150:  # a sequence must have room for two distances
             words += ["--D-min", 2, "--D-max", self.T // 3]
         return self.module.parse_options([str(word) for word in words])[0]
 
     def draw(self, options, chunk):
-        """A chunk of training batches for all seeds, side by side along the last axis: inputs and targets."""
+        """Inputs and targets of a chunk of training batches for all seeds. The last axis has all batches."""
         m, n = self.module, self.module.CHUNK * self.B
         if self.script == "temporal_order_3bit":
             return m.draw_population(options, (m.TRAIN, chunk), self.B, n)[:2]
@@ -110,10 +110,10 @@ CASES = {
 
 
 class Contestant:
-    """S networks of a case in training, at the state that the script starts from.
+    """S networks of a case in training. They start from the initial state of the script.
 
-    A subclass has step_on(x, y), one training step, and gradient_of(x, y), (S, P), not clipped; needs: the package that
-    it imports, None if it is there anyway; fits(cell): whether it has such a network.
+    A subclass has step_on(x, y), one training step, and gradient_of(x, y), the gradient (S, P) without clipping. needs:
+    the package that it imports, or None. fits(cell): whether it has such a network.
     """
 
     needs = None
@@ -136,7 +136,7 @@ class Contestant:
         pass
 
     def batch(self, k):
-        """Batch k: inputs (T, [D,] S, B) and targets ([T,] S, B), views of what was drawn for a whole chunk."""
+        """Batch k of the chunk, as views: inputs (T, [D,] S, B) and targets ([T,] S, B)."""
         chunk, k = divmod(k, self.module.CHUNK)
         if chunk != self.chunk:
             self.chunk, self.drawn = chunk, self.case.draw(self.options, chunk)
@@ -147,7 +147,7 @@ class Contestant:
         return m.learning_rate(options, self.steps) if hasattr(m, "learning_rate") else options.lr
 
     def epsilon(self):
-        keras = getattr(self.module, "EPSILON", None)  # it adds it beside the uncorrected moment
+        keras = getattr(self.module, "EPSILON", None)  # Keras adds it to the root of the uncorrected moment
         return keras / (1 - self.beta2 ** (self.steps + 1)) ** 0.5 if keras else 1e-8
 
     def step(self):
@@ -156,7 +156,7 @@ class Contestant:
         self.steps += 1
 
     def finish(self):
-        """Wait for what is still being computed."""
+        """Wait until all computations have ended."""
 
     def theta(self):
         """The parameters, (S, P), in the script's order."""
@@ -182,7 +182,7 @@ class Ours(Contestant):
 
 
 class OursWithoutUpdate(Ours):
-    """What the C loop does: forward and backward."""
+    """Forward and backward only, as in the C loop."""
 
     name = "ours, forward and backward"
     whole_step = False
@@ -209,21 +209,21 @@ def split(theta, shapes):
 
 
 def by_seed(x):
-    """Inputs (T, S, [D,] B), as the peers take them, from what the scripts draw, (T, [D,] S, B)."""
+    """Inputs in the order of the peers, (T, S, [D,] B), from inputs of the scripts, (T, [D,] S, B)."""
     return x.swapaxes(1, 2) if x.ndim == 4 else x
 
 
 def to_features(case, x):
-    """Inputs (T, ..., D, B) from those of by_seed: symbols (T, ..., B) become one-hot."""
+    """Inputs (T, ..., D, B) from inputs of by_seed. Symbols (T, ..., B) become one-hot vectors."""
     if case.script == "temporal_order_3bit":
         return x[..., None, :] == np.arange(case.D)[:, None]
     return x[..., None, :] if case.script == "information_latching" else x
 
 
 def lstm_step(cell, rows, c, peep, sigmoid, tanh):
-    """h and c from net inputs, rows of (..., H, B) for each gate and g, and c before; for PyTorch and JAX alike.
+    """h and c from the net inputs, (..., H, B) for each gate and g, and from the previous c. For PyTorch and JAX.
 
-    peep: weights (..., H, 1) of the peepholes of each gate, or None.
+    peep: the peephole weights (..., H, 1) of each gate, or None.
     """
     row = dict(zip(cell.gates + "g", rows))
     weight = dict(zip(cell.gates, peep)) if peep else {}
@@ -318,7 +318,7 @@ class TorchFused(Contestant):
 
     @staticmethod
     def nearest(cell):
-        """The cell itself, or the nearest one that PyTorch has a fused network for."""
+        """The cell itself, or the nearest cell for which PyTorch has a fused network."""
         if not cell.gates:
             return cell
         return replace(cell, forget_gate=True, **({"peephole": False} if hasattr(cell, "peephole") else {}))
@@ -341,13 +341,13 @@ class TorchFused(Contestant):
             parameters = [*recurrent.parameters(), *read_out.parameters()]
             for parameter, value in zip(parameters, values):
                 parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(value)))
-            parameters[3].requires_grad_(False)  # PyTorch adds a second bias, which learning has no use for
+            parameters[3].requires_grad_(False)  # PyTorch's second bias is not needed
             del parameters[3]
             adam = torch.optim.Adam(parameters, betas=(0.9, self.beta2), eps=1e-8, fused=True)
             self.networks.append((recurrent, read_out, parameters, adam))
 
     def losses(self, x, y):
-        """The loss of one seed's network after another's."""
+        """The losses of the networks, one seed after another."""
         torch, case, F, x = self.torch, self.case, self.torch.nn.functional, by_seed(x)
         if case.script == "temporal_order_3bit":
             x = torch.eye(case.D)[torch.from_numpy(x.transpose(1, 0, 2).astype(np.int64))]  # (S, T, B, D)
@@ -405,7 +405,7 @@ class Jax(Contestant):
         hard = getattr(cell, "hard", False)
         sigmoid = (lambda z: jnp.clip(0.2 * z + 0.5, 0, 1)) if hard else jax.nn.sigmoid
 
-        def loss(theta, x, y, last):  # of one seed: theta (P,), x (T, [D,] B); last: the step behind which it answers
+        def loss(theta, x, y, last):  # one seed: theta (P,), x (T, [D,] B); last: the answer's step
             p, H = split(theta, cell.shapes), cell.hidden
             x = to_features(case, x).astype(theta.dtype)
             W_h, inputs = p["W"][:, :H], p["W"][:, H:-1] @ x + p["W"][:, -1:]
@@ -451,7 +451,7 @@ class Jax(Contestant):
         self.trained = tuple(jnp.array(array) for array in (theta, 0 * theta, 0 * theta))
 
     def data(self, x, y):
-        """What the compiled functions take. Shorter sequences are filled up: one compilation serves every length."""
+        """The arguments of the compiled functions. Shorter sequences are padded, so one compilation is enough."""
         x, last = by_seed(x), len(x) - 1
         if len(x) < self.case.T:
             x = np.concatenate([x, np.zeros((self.case.T - len(x), *x.shape[1:]), x.dtype)])
@@ -474,7 +474,7 @@ class Jax(Contestant):
 
 
 def build(flags, macros, library):
-    """Compile limit.c; True if that went well."""
+    """Compile limit.c. Returns whether this succeeded."""
     sizes = [f"-D{name}={value}" for name, value in macros.items()]
     command = ["gcc", *flags, "-fPIC", "-shared", *sizes, str(HERE / "limit.c"), "-o", str(library), "-lmvec", "-lm"]
     return subprocess.run(command, capture_output=True).returncode == 0
@@ -482,7 +482,7 @@ def build(flags, macros, library):
 
 @cache
 def compiler_works():
-    """Whether there is a gcc that makes the limit, with tanh from libmvec."""
+    """Whether gcc can compile the loop with tanh from libmvec."""
     macros = {"T": 2, "B": 32, "D": 1, "H": 4, "O": 1, "READOUT": 2, "ROW_I": 0, "ROW_O": 1, "ROW_G": 2}
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "limit.so"
@@ -507,7 +507,7 @@ class Limit(Contestant):
         with tempfile.TemporaryDirectory() as folder:
             library = Path(folder) / "limit.so"
             if not build(self.flags, sizes | rows, library):
-                raise RuntimeError(f"gcc does not make limit.c with {sizes | rows}")
+                raise RuntimeError(f"gcc cannot compile limit.c with {sizes | rows}")
             self.run = ctypes.CDLL(str(library)).training_step
         self.run.restype = ctypes.c_float
         self.grad = np.zeros_like(self.state.theta)
@@ -546,16 +546,17 @@ CONTESTANTS = (Ours, TorchFused, TorchByHand, Jax, OursWithoutUpdate, Limit, Wid
 
 
 def available():
-    """The contestants that can run here, and the packages that the others miss."""
+    """The contestants that can run here, and the missing packages of the others."""
     missing = sorted({c.needs for c in CONTESTANTS if c.needs and importlib.util.find_spec(c.needs) is None})
     return [c for c in CONTESTANTS if c.needs not in missing], missing
 
 
 def disagreement(contestant, steps=3):
-    """How far a contestant is from what ours computes: the larger of two relative errors, over all seeds.
+    """The difference between a contestant and ours: the larger of two relative errors, over all seeds.
 
-    Of the gradient of the first batch, the largest difference by the largest gradient; of the parameters after so many
-    training steps (if it makes them), the norm of the difference by the norm of the change. Trains the contestant.
+    The first is of the gradient of the first batch: the largest difference divided by the largest gradient. The second
+    is of the parameters after some training steps, if the contestant trains: the norm of the difference divided by the
+    norm of the change. This function trains the contestant.
     """
     ours = Ours(contestant.case, contestant.S, contestant.cell)
     wanted, got = ours.gradient_of(*ours.batch(0)).copy(), contestant.gradient_of(*contestant.batch(0))

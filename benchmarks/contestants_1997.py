@@ -1,15 +1,15 @@
 """A step of lstm_1997.py's headline, row 6a, in PyTorch and in JAX: one sequence for each trial, truncated gradient.
 
-Truncated means: what a unit receives from units counts as an input (detach, stop_gradient), so that errors stay within
-the states. Trials that have met their rule leave the script's population; for JAX the places that they leave are filled
-up, so that the step is compiled once.
+Truncated means: outputs of units that a unit receives count as inputs (detach, stop_gradient), so errors flow back only
+through the cell states. The script removes trials that have met their rule. For JAX their places are padded, so the
+step is compiled once.
 """
 
 from contestants import np, split
 
 
 def sizes(row):
-    """Of gates of one kind, of cells, of all units; which gate each cell has."""
+    """The numbers of gates of one kind, of cells and of all units, and the gate of each cell."""
     blocks, H = row.kind.blocks, row.kind.H
     return blocks, H, 2 * blocks + H, np.tile(np.arange(blocks), row.kind.per_block)
 
@@ -18,7 +18,7 @@ RANGES = {"equations": (1, 2), "caption": (2, 1)}  # of h and g
 
 
 def step_of_units(row, net, s, tanh, sigmoid, concatenate):
-    """Outputs of all units (..., U) and states (..., H), from net inputs (..., U) and states before."""
+    """Outputs of all units (..., U) and states (..., H), from net inputs (..., U) and the previous states."""
     (blocks, H, _, gate), (h_range, g_range) = sizes(row), RANGES[row.reading.ranges]
     y_in, y_out = sigmoid(net[..., :blocks]), sigmoid(net[..., blocks + H :])
     s = s + y_in[..., gate] * g_range * tanh(net[..., blocks : blocks + H] / 2)
@@ -35,7 +35,7 @@ class Jax:
         jnp, (blocks, H, U, _) = jax.numpy, sizes(row)
         self.S, self.T = S, T
 
-        def cost(theta, x, end, target):  # of one trial: theta (P,), x (T,) symbols, target (O,)
+        def cost(theta, x, end, target):  # for one trial: theta (P,), x (T,) symbols, target (O,)
             p = split(theta, row.kind.shapes)
             inputs = p["I"][x] + p["b"][:, 0]
 
@@ -92,7 +92,7 @@ class Torch:
 
 
 def replace_update(module, kind):
-    """Let lstm_1997.py train by a peer's steps; exits if the first step is not what its own update makes."""
+    """Make lstm_1997.py train with the steps of a peer. Exits if the first step differs from the script's own."""
     own, made = module.update, []
 
     def update(net, batch, rate, present):
@@ -102,7 +102,7 @@ def replace_update(module, kind):
         )
         first = not made
         if first:
-            assert net.row.kind.output_gates and batch.x.ndim == 3 and not net.row.every_step, "for rows like 6a alone"
+            assert net.row.kind.output_gates and batch.x.ndim == 3 and not net.row.every_step, "only for rows like 6a"
             made.append(kind(net.row, len(net.theta), 112))
         before = net.theta.copy()
         theta, y, e = made[0].update(

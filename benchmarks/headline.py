@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""From the shell to a finished headline: imports, training, evaluation, writing, with our training step and others'.
+"""Time from the shell to the end of a headline, with our training step and with the steps of the peers.
 
-    python3 benchmarks/headline.py                  every experiment in turn, by all that is installed: an hour
-    python3 benchmarks/headline.py SCRIPT           one of them; what headline.json has of the others stays
-    python3 benchmarks/headline.py --by JAX temporal_order_3bit --out DIR     one run by a contestant's steps
+    python3 benchmarks/headline.py                  every experiment, with all installed peers: about an hour
+    python3 benchmarks/headline.py SCRIPT           one experiment; headline.json keeps the results of the others
+    python3 benchmarks/headline.py --by JAX temporal_order_3bit --out DIR     one run with the steps of a contestant
 
-The second form is what the first one starts and times, each in a process of its own, on one core, in turn. The script
-runs as always, with its own data, evaluation, snapshots and files; only the training step (forward, backward,
-clipping, Adam) is the contestant's (contestants.py), and the first one is compared with the script's own. The peers
-do not report the training loss: their update returns zeros. "PyTorch" is nn.LSTM or nn.RNN where there is one, else
-the cell by hand. lstm_1997.py learns by other steps: contestants_1997.py has them. Medians of three runs; what takes
-longer than LONG seconds runs once, and no longer than LIMIT. Writes headline.json into --out (default:
+The first form starts and times runs of the third form, one after another, on one core. The script runs with its own
+data, evaluation, snapshots and files. Only its training step (forward, backward, clipping, Adam) is replaced by the
+step of the contestant (contestants.py). The first step is compared with the script's own step. The peers do not report
+the training loss: their update returns zeros. "PyTorch" is nn.LSTM or nn.RNN if PyTorch has the network, and the cell
+by hand if not. The steps for lstm_1997.py are in contestants_1997.py. Times are medians of three runs. A run of more
+than LONG seconds is made once, and is stopped after LIMIT seconds. Results go to headline.json in --out (default:
 results/benchmarks).
 """
 
@@ -29,23 +29,23 @@ from contestants import Case, Jax, TorchByHand, TorchFused, available, environme
 
 EXPERIMENTS = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching",
                "lstm_1997")  # fmt: skip
-TOLERANCE = 0.01  # of a peer's first step: Adam's makes much of a rounding error in a small gradient
-LONG = 150  # seconds: what takes longer runs once
-LIMIT = 600  # seconds: what takes longer is stopped
+TOLERANCE = 0.01  # largest error of a peer's first step; Adam enlarges rounding errors of small gradients
+LONG = 150  # seconds; a longer run is made only once
+LIMIT = 600  # seconds; a longer run is stopped
 
 
 def torch_kind(cell):
-    """PyTorch's own network if there is one for the cell, else the cell by hand."""
-    latching = hasattr(cell, "T")  # hard gates, and thirty seeds side by side
+    """PyTorch's own network if it has one for the cell, otherwise the cell by hand."""
+    latching = hasattr(cell, "T")  # hard gates, and thirty seeds together
     return TorchByHand if latching or TorchFused.nearest(cell) != cell else TorchFused
 
 
 def replace_update(module, kind_of):
-    """Let module train by a contestant's steps; kind_of: the kind of contestant for a cell."""
+    """Make a module train with the steps of a contestant. kind_of: the kind of contestant for a cell."""
     own, training = module.update, {}
 
     def own_step(net, state, x, y, options, alive):
-        """The parameters that the script's own step would lead to; nothing is changed."""
+        """The parameters after the script's own step. The state does not change."""
         kept = {name: value.copy() for name, value in vars(state).items() if isinstance(value, np.ndarray)}
         step = state.step
         own(net, state, x, y, options, alive.copy())
@@ -71,7 +71,7 @@ def replace_update(module, kind_of):
         state.step += 1
         contestant.steps = state.step
         every = math.gcd(options.eval_every, max(1, options.snapshot_every // 5))
-        if state.step % every == 0 or state.step == options.steps:  # somebody may look
+        if state.step % every == 0 or state.step == options.steps:  # the script may read theta
             state.theta[...] = contestant.theta()
         return np.zeros(len(state.theta))
 
@@ -89,7 +89,7 @@ def run_by(name, script, arguments):
 
 
 def seconds(command):
-    """How long a command takes; LIMIT if it was stopped then."""
+    """The duration of a command in seconds, or LIMIT if it was stopped."""
     started = time.perf_counter()
     try:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=LIMIT)
@@ -100,14 +100,16 @@ def seconds(command):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--by", choices=["JAX", "PyTorch"], help="run SCRIPT's headline by this one's training steps")
+    parser.add_argument(
+        "--by", choices=["JAX", "PyTorch"], help="run SCRIPT with the training steps of this contestant"
+    )
     parser.add_argument("script", nargs="?", choices=EXPERIMENTS, help="(default: all in turn)")
     parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="the scripts' --quick runs, one round")
+    parser.add_argument("--quick", action="store_true", help="the --quick runs of the scripts, one round")
     parser.add_argument("--out", help="(default: results/benchmarks)")
     options, rest = parser.parse_known_args(argv)
     if options.rounds < 1:
-        parser.error("--rounds is a positive integer")
+        parser.error("--rounds must be a positive integer")
     if options.by and not (options.script and options.out):
         parser.error("--by needs a script and --out")
     pin()
@@ -125,7 +127,7 @@ def main(argv=None):
     root, extra = Path(__file__).resolve().parent.parent, ["--quick"] if options.quick else []
     scripts = importlib.import_module(EXPERIMENTS[0])
     results = {"schema": 1, "benchmark": "headline", "experiments": {}}
-    if options.script and (out / "headline.json").exists():  # the others stay as they are
+    if options.script and (out / "headline.json").exists():  # keep the results of the others
         results["experiments"] = json.loads((out / "headline.json").read_text())["experiments"]
     for script in [options.script] if options.script else EXPERIMENTS:
         times = {name: [] for name in ("ours", *peers)}

@@ -1,9 +1,11 @@
-/* What one core can do: a training step of an LSTM, forward and backward, as one fused loop in float32.
+/* An estimate of the best time on one core: a training step of an LSTM, forward and backward, as one fused loop in
+ * float32.
  *
- * Everything is known at compile time (T, B, D, H, O, the rows of the gates), sequences of the batch lie innermost, so
- * that the compiler's vectors run over them, tanh comes vectorised from libmvec, sums stay in registers, and weight
- * gradients are kept as LANES partial sums until the end. No call, no pass over memory, no temporary that the recurrence
- * does not ask for; and inputs are there as floats, which NumPy makes of symbols and spikes within its time.
+ * All sizes (T, B, D, H, O, the rows of the gates) are compile-time constants. The sequences of the batch are the
+ * innermost axis, so the compiler vectorises over them. tanh is the vectorised function of libmvec. Sums stay in
+ * registers, and weight gradients are kept as LANES partial sums until the end. There are no calls, passes over memory
+ * or temporaries that the recurrence does not need. Inputs are already floats here; our time in NumPy includes the
+ * conversion of symbols and spikes to floats.
  *
  * Built by benchmarks/contestants.py with
  *     gcc -O3 -march=native -ffast-math -fPIC -shared -DT=50 -DB=32 ... limit.c -o limit.so -lmvec -lm
@@ -34,7 +36,7 @@ static float dz[ROWS][B] __attribute__((aligned(64)));
 static float dW[ROWS][K][LANES] __attribute__((aligned(64))), dV[O][H + 1][LANES] __attribute__((aligned(64)));
 static float dy[O][B] __attribute__((aligned(64)));
 
-/* One time step of the network: a[t] and what follows from it. */
+/* One time step of the network: a[t], then c, tanh_c and v of the next step. */
 static inline void cell(int t, const float W[ROWS][K])
 {
     for (int r = 0; r < ROWS; r++) {
@@ -57,7 +59,7 @@ static inline void cell(int t, const float W[ROWS][K])
         }
 }
 
-/* dy[O][B] of the output after step t, and the loss there; target: (B,) classes or values. */
+/* Computes dy[O][B] of the output after step t. Returns the loss at t. target: (B,) classes or values. */
 static inline float read_out(int t, const float V[O][H], const float *bias, const float *target)
 {
     float loss = 0;
@@ -94,7 +96,7 @@ static inline float read_out(int t, const float V[O][H], const float *bias, cons
     return loss;
 }
 
-/* From dy of the output after step t: to dh, dV. */
+/* Adds the contributions of dy of the output after step t to dh and dV. */
 static inline void read_out_backward(int t, const float V[O][H])
 {
     for (int n = 0; n < O; n++) {
@@ -108,7 +110,7 @@ static inline void read_out_backward(int t, const float V[O][H])
 }
 
 /* theta: W (ROWS, K), V (O, H), b (O,); x (T, D, B); target (B,), with READOUT 2 (T, B). Returns the mean loss of the
- * batch and its gradient by theta in grad. */
+ * batch, and writes its gradient with respect to theta into grad. */
 float training_step(const float *theta, const float *x, const float *target, float *grad)
 {
     const float(*W)[K] = (const void *)theta;

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""How the cost of our training step, and its memory, grow with seeds S, steps T, sequences B and cells H.
+"""The time and the memory of our training step for different numbers of seeds S, steps T, sequences B, cells H.
 
-One of the four sizes is varied, the others are the experiment's headline's; T, B and H for one seed and for thirty.
-Each size is measured in a process of its own, on one core: the median time of a step (batch included) of a second of
-steps, at least three, and the most memory that the process ever held.
+One of the four sizes varies; the others are those of the headline. T, B and H vary for one seed and for thirty. Each
+size is measured in a separate process, on one core: the median time of a step with its batch, over at least one second
+and three steps, and the peak memory of the process.
 
-    python3 benchmarks/scaling.py            some ten minutes
-    python3 benchmarks/scaling.py --quick    few sizes, small ones; writes runs/benchmarks/
+    python3 benchmarks/scaling.py            about ten minutes
+    python3 benchmarks/scaling.py --quick    a few small sizes; writes runs/benchmarks/
 
-Writes scaling.json into --out (default: results/benchmarks); python3 visualize/benchmarks.py draws it.
+Results go to scaling.json in --out (default: results/benchmarks); python3 visualize/benchmarks.py draws them.
 """
 
 import argparse
@@ -31,21 +31,21 @@ SIZES = {
     "H": (1, 2, 4, 8, 16, 32, 64),
 }
 QUICK = {"S": (1, 3), "T": (30, 60), "B": (8, 16), "H": (2, 4)}
-LARGE = {"T": 200, "B": 32, "S": 30, "H": 16}  # from here on, the exponent is fitted
+LARGE = {"T": 200, "B": 32, "S": 30, "H": 16}  # the exponent is fitted to sizes from this one up
 
 
 def measure(name, S, sizes, seconds):
-    """Of one network in this process: milliseconds of a step, and the megabytes that the process held at most."""
+    """For one network: milliseconds of a step, and the peak memory of this process in megabytes."""
     ours = Ours(replace(CASES[name], **sizes), S)
     steps, times = ours.module.CHUNK, []
     ours.batch(0)
     drawing = time.perf_counter()
     ours.case.draw(ours.options, 1)
-    drawing = (time.perf_counter() - drawing) / steps  # of one batch
+    drawing = (time.perf_counter() - drawing) / steps  # time per batch
     ours.step_on(*ours.batch(0))
     ended = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < ended:
-        x, y = ours.batch(len(times) % steps)  # of the chunk that is there: what drawing takes is added
+        x, y = ours.batch(len(times) % steps)  # batches of one chunk; the time of drawing is added below
         started = time.perf_counter()
         ours.step_on(x, y)
         times.append(time.perf_counter() - started)
@@ -54,17 +54,17 @@ def measure(name, S, sizes, seconds):
 
 
 def exponent(points, axis):
-    """The slope of log time over log size, fitted to the sizes from LARGE on."""
+    """The slope of log time against log size, fitted to sizes of at least LARGE."""
     large = [(point[axis], point["ms"]) for point in points if point[axis] >= LARGE[axis]]
     return float(np.polyfit(*np.log(np.array(large)).T, 1)[0]) if len(large) > 1 else None
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few sizes, small ones")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of measuring each size (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a few small sizes")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each size (default: %(default)s)")
     parser.add_argument("--out", help="(default: results/benchmarks)")
-    parser.add_argument("--point", help=argparse.SUPPRESS)  # one size, as this script asks itself for it
+    parser.add_argument("--point", help=argparse.SUPPRESS)  # one size; this script calls itself with it
     options = parser.parse_args(argv)
     pin()
     if options.point:

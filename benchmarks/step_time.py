@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""How long one training step takes, ours beside what else one could use: batch, forward, backward, clipping, Adam.
+"""The time of one training step, for ours and for the peers: batch, forward, backward, clipping, Adam.
 
-For each network in the sizes of its experiment's headline and each number of seeds, all contestants (contestants.py)
-run in turn in this one process, on one core: in every round each one makes as many steps as the experiment draws
-batches at a time, so that drawing is counted in full. Of the rounds, the least, the median and the largest time of a
-step, and of the medians the ratio ours / theirs. What comes before the first step (imports, compiling) is measured
-apart.
+Each network has the sizes of its experiment's headline. For each number of seeds, all contestants (contestants.py) run
+in turn in one process, on one core. In every round each contestant makes as many steps as the experiment draws batches
+at a time, so the time of drawing is counted in full. The results are the least, the median and the largest time of a
+step over the rounds, and the ratio ours / theirs of the medians. Imports and compilation are measured separately.
 
-Then forward and backward only, against a fused loop in C (limit.c), and what ours do in that time, by count: NumPy
-calls (universal functions, matmul and copyto), bytes that these read and write, multiplications of the matrix
-products, tanh.
+Then forward and backward only are compared with a fused loop in C (limit.c). For ours, the benchmark also counts NumPy
+calls (universal functions, matmul and copyto), the bytes that they read and write, the multiplications of the matrix
+products, and tanh.
 
-    python3 benchmarks/step_time.py                 all that is installed; some ten minutes
+    python3 benchmarks/step_time.py                 all installed contestants; about ten minutes
     python3 benchmarks/step_time.py --quick         the first network, one and two seeds; writes runs/benchmarks/
 
-Writes step_time.json into --out (default: results/benchmarks). Exits with 1 if a contestant computes something else.
+Results go to step_time.json in --out (default: results/benchmarks). The exit status is 1 if a contestant computes
+something else.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from pathlib import Path
 
 from contestants import CASES, Ours, OursWithoutUpdate, available, compiler_works, disagreement, environment, np, pin
 
-TOLERANCE = 1e-4  # of disagreement, in float32
+TOLERANCE = 1e-4  # largest disagreement, in float32
 
 
 def rounds(field, n, steps):
-    """Times of a step in each of n rounds, in ms: {name: [...]}; field: {name: contestant}, each in its turn."""
+    """Times of a step in each of n rounds, in ms: {name: [...]}. field: {name: contestant}. They run in turn."""
     times, names = {name: [] for name in field}, list(field)
     for k in range(n):
         for name in names[k % len(names) :] + names[: k % len(names)]:
@@ -48,7 +48,7 @@ def rounds(field, n, steps):
 
 
 def enter(kind, case, S):
-    """A contestant that has made its first step, how long that took in s, and how far it is from ours."""
+    """A contestant after its first step, the seconds of this step, and its disagreement with ours."""
     error = disagreement(kind(case, S))
     contestant = kind(case, S)
     started = time.perf_counter()
@@ -67,7 +67,7 @@ def summary(times, S):
 
 
 def compare(case, S, kinds, n):
-    """What is known of each contestant on a case: {name: {...}}; ratios are of medians, ours / theirs."""
+    """The results of each contestant on a case: {name: {...}}. Ratios are ours / theirs, of medians."""
     entered = {kind.name: enter(kind, case, S) for kind in kinds if kind.fits(case.cell)}
     times = rounds({name: contestant for name, (contestant, _, _) in entered.items()}, n, case.module.CHUNK)
     found = {}
@@ -86,7 +86,7 @@ def compare(case, S, kinds, n):
 
 
 class Counting:
-    """Stands for numpy in a script and counts what is done to arrays: calls, bytes, multiplications, tanh."""
+    """Replaces numpy in a script and counts calls, bytes, multiplications and tanh."""
 
     def __init__(self):
         self.counts = {"calls": 0, "bytes": 0, "multiplications": 0, "tanh": 0}
@@ -110,7 +110,7 @@ class Counting:
 
 
 def count(case, S):
-    """What forward and backward of one step do: {what: number}."""
+    """The counts of forward and backward of one step: {what: number}."""
     ours = OursWithoutUpdate(case, S)
     ours.step()
     counting, module = Counting(), ours.module
@@ -123,7 +123,7 @@ def count(case, S):
 
 
 def cost_of_a_call(n=10000, repeats=9):
-    """Microseconds that a NumPy call takes with next to nothing to do (two numbers: of one, it takes longer)."""
+    """Microseconds of a NumPy call on two numbers. (A call on one number takes longer.)"""
     a, times = np.ones(2, np.float32), []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -137,7 +137,7 @@ def cost_of_a_call(n=10000, repeats=9):
 
 
 def import_s(package, n=3):
-    """Seconds from the start of Python to the package imported, the median of n."""
+    """Seconds from the start of Python to the end of the import of a package; the median of n."""
     times = []
     for _ in range(n):
         started = time.perf_counter()
@@ -160,7 +160,7 @@ def main(argv=None):
         all_S = [int(S) for S in options.seeds_at_once.split(",")]
         assert min(all_S) > 0 and options.rounds > 0
     except (ValueError, AssertionError):
-        parser.error("numbers of seeds and of rounds are positive integers")
+        parser.error("numbers of seeds and of rounds must be positive integers")
     out.mkdir(parents=True, exist_ok=True)
 
     pin()

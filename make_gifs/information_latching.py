@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Animate the loss landscapes of information_latching.py over the number of steps, into viz/information_latching.gif.
 
-Reads results.json and snapshots.npz of the run; trains nothing.
+It reads results.json and snapshots.npz of the run; it trains nothing.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -22,18 +22,21 @@ import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.patheffects import Normal, Stroke
 
 EXPERIMENT = "information_latching"
 ROOT = Path(__file__).resolve().parent.parent
-CUT = 4.0  # the bias of the lower curves
+CUT = -4.0  # bias of the lower curves
+CLIFF = 0.25  # difference of loss between neighbouring points of a map
+STILL, SHARE = 0.02, 0.005  # a map still changes if a SHARE of its points is more than STILL from the last map
 
 
 # shared block
 def role(name):
-    """How a role is drawn in every picture, as keywords of Axes.plot: no two roles share a colour, a dash or a marker.
+    """The style of a role in every picture, as keywords of Axes.plot. Each role has its own colour, dash and marker.
 
-    ours: our recipe, and of two networks the LSTM. other: the other network of two. third, fourth: further networks.
-    writeup, paper: what is not ours. target, chance, input: what a network shall do, can do without learning, and sees.
+    ours: our recipe; if there are two networks, the LSTM. other: the other network. third, fourth: further networks.
+    writeup, paper: their results. target: the right answer. chance: the result of guessing. input: the input sequence.
     one: a single seed among many. cell 0, cell 1, ...: the cells, or blocks, of one network.
     """
     if name.startswith("cell "):
@@ -57,9 +60,9 @@ def role(name):
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+    """Read results.json of a run and, if arrays, snapshots.npz as a dict. Exits with status 1 and one line on failure.
 
-    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    If there is a measures.json, its values are added to those of each network. recorded: index of the recorded seed.
     """
     path = directory / "results.json"
     try:
@@ -86,7 +89,7 @@ def load_run(directory, experiment, command, arrays=True):
 
 # shared block
 def announce(run, headline, renderer):
-    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    """Print which run is drawn. If it is the headline and runs/ has a newer run, print the command that draws that."""
     print(f"drawing {run}")
     found = Path("runs", headline.parts[1]).glob("*/results.json")
     runs = sorted((path.stat().st_mtime, path.parent) for path in found)
@@ -96,9 +99,9 @@ def announce(run, headline, renderer):
 
 # shared block
 def few_colours(frames, most=240):
-    """Frames (n, height, width, 3) with every colour but the most frequent ones replaced by the nearest of those.
+    """Replace rare colours of frames (n, height, width, 3) by the nearest of the most frequent ones.
 
-    A GIF has 256 colours; with no more than these in all frames together it shows them as they are, undithered.
+    A GIF has 256 colours. With fewer colours in all frames together, it needs no dithering.
     """
     packed = frames.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     counted = [np.unique(frame, return_counts=True) for frame in packed]
@@ -114,7 +117,7 @@ def few_colours(frames, most=240):
 def save_gif(figure, moving, draw, n, fps, path):
     """Write draw(k), k = 0 to n - 1, as frames of a GIF that loops and holds its last frame for two seconds.
 
-    moving: the artists that change, or lie over those that do, in drawing order; all else is drawn once.
+    moving: the artists that change, and the artists above them, in drawing order. All others are drawn once.
     """
     canvas, frames = figure.canvas, []
     for artist in moving:
@@ -138,51 +141,66 @@ def save_gif(figure, moving, draw, n, fps, path):
     print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
 
 
+def steepest(losses):
+    """The largest difference of loss between neighbouring points of maps (T, n, m): (T,)."""
+    return np.maximum(*(np.abs(np.diff(losses, axis=axis)).max(axis=(1, 2)) for axis in (1, 2)))
+
+
 def animate(arrays, n_frames):
-    """What save_gif takes first: the figure, its moving artists, the function that draws a frame, how many frames."""
+    """The first arguments of save_gif: the figure, its moving artists, the function draw(k), the number of frames."""
     w, b = arrays["landscape/w"], arrays["landscape/b"]
     losses = {key: arrays[f"landscape/{key}"].astype(float) for key in ("unit", "lstm")}
+    jumps = {key: steepest(values) for key, values in losses.items()}
     T = len(losses["unit"])
-    shown = np.unique(np.geomspace(1, T, min(n_frames, T)).round().astype(int))
-    figure, axes = plt.subplots(2, 2, figsize=(8.6, 6.4), dpi=90, height_ratios=(1, 0.6), sharex=True)
-    at = int(np.abs(b + CUT).argmin())
+    far = [(np.abs(values - values[-1]) > STILL).mean(axis=(1, 2)) >= SHARE for values in losses.values()]
+    shown = [*range(int(np.logical_or(*far).sum())), T - 1]  # the maps that still change, and the last map
+    shown = [shown[k] for k in np.unique(np.linspace(len(shown) - 1, 0, min(n_frames, len(shown))).round().astype(int))]
+    figure, axes = plt.subplots(2, 2, figsize=(9, 7), dpi=90, height_ratios=(1, 0.6), sharex=True)
+    at = int(np.abs(b - CUT).argmin())
     images, lines = [], []
-    titles = {"unit": "$x_t = w\\,\\sigma(x_{t-1}) + b$", "lstm": "one LSTM cell"}
-    for column, (key, values) in enumerate(losses.items()):
-        above, below = axes[:, column]
-        image = above.imshow(values[0], origin="lower", extent=(w[0], w[-1], b[0], b[-1]), cmap="cividis", vmin=0,
-                             vmax=0.5, aspect="auto")  # fmt: skip
-        above.axhline(b[at], color="white", linestyle="--", linewidth=1)
+    named = ("unit", "unit without input", "other"), ("lstm", "LSTM cell", "ours")
+    colours = plt.get_cmap("cividis", 75)  # few enough for a GIF
+    for (above, below), (key, name, kind) in zip(axes.T, named):
+        extent = (w[0], w[-1], b[0], b[-1])
+        image = above.imshow(losses[key][0], origin="lower", extent=extent, cmap=colours, vmin=0, vmax=0.75)
+        (mark,) = above.plot(w[[0, -1]], b[[at, at]], color="white", linewidth=1.6)
+        mark.set_path_effects([Stroke(linewidth=3.6, foreground="black"), Normal()])
         above.grid(False)
-        above.set_title(titles[key])
+        above.set(xlim=(w[0], w[-1]), ylim=(b[0], b[-1]))
         below.set(ylim=(0, 0.55), xlabel="recurrent weight w")
-        (line,) = below.plot([], [], color="#D55E00")
         images.append(image)
-        lines.append(line)
+        lines += below.plot([], [], **role(kind) | {"marker": "None"})
+        above.set_title(name)
     axes[0, 0].set_ylabel("bias b")
-    axes[1, 0].set_ylabel(f"loss at b = {b[at]:g}")
-    title = figure.suptitle(" ")
+    axes[1, 0].set_ylabel(f"loss on the line, b = {b[at]:g}".replace("-", "−"))
+    figure.colorbar(image, ax=axes[0], label="loss: (output − 0.7)²")
+    cliff = np.min([*jumps.values()], axis=0) > CLIFF  # (T,), in both maps
+    said = f"A cliff forms within {cliff.argmax() + 1} steps in the loss of both networks"
+    figure.suptitle(f"{said if cliff.any() else 'No cliff forms in the loss of both networks'}\n")  # with room below
+    title = figure.text(0.5, 1 - 25 / 72 / figure.get_figheight(), "", ha="center", va="top", fontsize=12)
 
     def draw(frame):
-        k = shown[frame] - 1
+        k = shown[frame]
         for image, line, values in zip(images, lines, losses.values()):
             image.set_data(values[k])
             line.set_data(w, values[k, at])
-        title.set_text(f"The loss over weight and bias after T = {k + 1} {'step' if k == 0 else 'steps'}")
+        said = " and ".join(f"{jump[k]:.2f}" for jump in jumps.values())
+        steps = f"After {k + 1} {'step' if k == 0 else 'steps'}"
+        title.set_text(f"{steps}: neighbouring points differ by at most {said} (left and right)")
 
     marks = [above.lines[0] for above in axes[0]]
     return figure, [*images, *marks, *lines, title], draw, len(shown)
 
 
 def main(argv=None):
-    """Animate; returns the exit status."""
+    """Animate. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz"
+        "--out", metavar="FILE", type=Path, help=f"the GIF (default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz)"
     )
-    parser.add_argument("--fps", type=int, default=5, help="frames a second (default: 5)")
-    parser.add_argument("--n-frames", type=int, default=40, help="at most so many frames (default: 40)")
+    parser.add_argument("--fps", type=int, default=2, help="frames per second (default: 2)")
+    parser.add_argument("--n-frames", type=int, default=40, help="largest number of frames (default: 40)")
     options = parser.parse_args(argv)
     out = options.out or (options.run or Path()) / "viz" / f"{EXPERIMENT}.gif"
     if not 1 <= options.fps <= 50 or options.n_frames < 1:

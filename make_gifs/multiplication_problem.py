@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Animate what a run of multiplication_problem.py learns over training, into viz/multiplication_problem.gif.
+"""Animate the training of a run of multiplication_problem.py, into viz/multiplication_problem.gif.
 
-Reads results.json and snapshots.npz of the run; trains nothing.
+It reads results.json and snapshots.npz of the run; it trains nothing.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -14,6 +14,7 @@ import shlex
 import sys
 import zipfile
 import zlib
+from decimal import Decimal
 from pathlib import Path
 
 import imageio.v3
@@ -22,20 +23,20 @@ import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.patheffects import withStroke
 
 EXPERIMENT = "multiplication_problem"
 ROOT = Path(__file__).resolve().parent.parent
-MARKER_COLOUR = ("#009E73", "#D55E00")  # of the first and of the second marked number
-ANSWER_COLOUR, TARGET_COLOUR = "#0072B2", "#BBBBBB"
+CASING = [withStroke(linewidth=4, foreground="white")]  # a white border for lines over an image
 CONSTANT = {"multiply": 7 / 144, "add": 1 / 24}  # mean squared error of the best constant answer
 
 
 # shared block
 def role(name):
-    """How a role is drawn in every picture, as keywords of Axes.plot: no two roles share a colour, a dash or a marker.
+    """The style of a role in every picture, as keywords of Axes.plot. Each role has its own colour, dash and marker.
 
-    ours: our recipe, and of two networks the LSTM. other: the other network of two. third, fourth: further networks.
-    writeup, paper: what is not ours. target, chance, input: what a network shall do, can do without learning, and sees.
+    ours: our recipe; if there are two networks, the LSTM. other: the other network. third, fourth: further networks.
+    writeup, paper: their results. target: the right answer. chance: the result of guessing. input: the input sequence.
     one: a single seed among many. cell 0, cell 1, ...: the cells, or blocks, of one network.
     """
     if name.startswith("cell "):
@@ -59,9 +60,9 @@ def role(name):
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+    """Read results.json of a run and, if arrays, snapshots.npz as a dict. Exits with status 1 and one line on failure.
 
-    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    If there is a measures.json, its values are added to those of each network. recorded: index of the recorded seed.
     """
     path = directory / "results.json"
     try:
@@ -88,7 +89,7 @@ def load_run(directory, experiment, command, arrays=True):
 
 # shared block
 def announce(run, headline, renderer):
-    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    """Print which run is drawn. If it is the headline and runs/ has a newer run, print the command that draws that."""
     print(f"drawing {run}")
     found = Path("runs", headline.parts[1]).glob("*/results.json")
     runs = sorted((path.stat().st_mtime, path.parent) for path in found)
@@ -98,9 +99,9 @@ def announce(run, headline, renderer):
 
 # shared block
 def few_colours(frames, most=240):
-    """Frames (n, height, width, 3) with every colour but the most frequent ones replaced by the nearest of those.
+    """Replace rare colours of frames (n, height, width, 3) by the nearest of the most frequent ones.
 
-    A GIF has 256 colours; with no more than these in all frames together it shows them as they are, undithered.
+    A GIF has 256 colours. With fewer colours in all frames together, it needs no dithering.
     """
     packed = frames.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     counted = [np.unique(frame, return_counts=True) for frame in packed]
@@ -116,7 +117,7 @@ def few_colours(frames, most=240):
 def save_gif(figure, moving, draw, n, fps, path):
     """Write draw(k), k = 0 to n - 1, as frames of a GIF that loops and holds its last frame for two seconds.
 
-    moving: the artists that change, or lie over those that do, in drawing order; all else is drawn once.
+    moving: the artists that change, and the artists above them, in drawing order. All others are drawn once.
     """
     canvas, frames = figure.canvas, []
     for artist in moving:
@@ -140,80 +141,104 @@ def save_gif(figure, moving, draw, n, fps, path):
     print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
 
 
+def standing(results):
+    """The recorded seed with its rank by final error among the seeds of thirty_seeds/default, as text."""
+    point, seed = f"{EXPERIMENT}/thirty_seeds/default", results["seeds"][results["recorded"]]
+    thirty, _ = load_run(Path("results") / point, EXPERIMENT, f"python3 -m studies run {point}", arrays=False)
+    final = np.array(thirty["runs"]["lstm"]["final"]["test_mse"], float)
+    rank = (final < final[thirty["seeds"].index(seed)]).sum() + 1
+    last = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"seed {seed}, the {rank}{last} of {len(final)} seeds by final error"
+
+
+def decimal(value):
+    """A value as text, with two significant digits and no exponent."""
+    return f"{Decimal(f'{value:.1e}'):f}"
+
+
 def animate(results, arrays, n_frames):
-    """What save_gif takes first: the figure, its moving artists, the function that draws a frame, how many frames."""
+    """The first arguments of save_gif: the figure, its moving artists, the function draw(k), the number of frames."""
     step, c, x, y, answer = (arrays[f"lstm/{name}"] for name in ("step", "c", "x", "y", "answer"))
     shown = np.unique(np.linspace(0, len(step) - 1, min(n_frames, len(step))).round().astype(int))
     history, config = results["runs"]["lstm"]["history"], results["config"]
     batch, steps = config["batch"], np.array(history["step"])
     mse = np.array(history["test_mse"], float)[:, results["recorded"]]
     pairs, T, n = x[:, :, 0], len(x), len(y)
-    figure, ((inputs, answers), (cells, curve)) = plt.subplots(2, 2, figsize=(8.4, 5.6), dpi=100)
+    figure, ((inputs, answers), (cells, curve)) = plt.subplots(2, 2, figsize=(8.4, 6.4), dpi=100)
 
-    colours = np.full(T, "#C4C4C4", dtype=object)
-    colours[[0, -1]] = "#000000"
     markers = np.flatnonzero(pairs[:, 1] == 1)
-    colours[markers] = MARKER_COLOUR
-    inputs.bar(np.arange(T), pairs[:, 0], color=colours, width=0.8)
-    inputs.set(ylim=(0, 1.02), xlim=(-0.5, T - 0.5), ylabel="number")
-    inputs.set_title("a sequence; two of its numbers are marked")
+    face, edge = np.full(T, "0.8", dtype=object), np.full(T, "0.8", dtype=object)
+    face[[0, -1]], edge[[0, -1]] = "white", "0.2"
+    face[markers] = edge[markers] = "0.2"
+    inputs.bar(np.arange(T), pairs[:, 0], color=face, edgecolor=edge, width=0.75)
+    for t, words in zip((0, *markers, T - 1), ("−1", "+1", "+1", "−1")):
+        over = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center", "fontweight": "bold", "fontsize": 9}
+        inputs.annotate(words, (t, pairs[t, 0]), color="0.2", **over)
+    inputs.set(ylim=(0, 1.15), xlim=(-1, T), ylabel="number", xlabel="time step", yticks=(0, 0.5, 1))
+    what = {"multiply": "product", "add": "half the sum"}[config["task"]]
+    inputs.set_title("+1 marks the two numbers that count,\n−1 the first and the last step")
+    inputs.set_xticks(range(0, T, 5))
     inputs.grid(False, axis="x")
 
-    answers.bar(np.arange(n) - 0.2, y, width=0.4, color=TARGET_COLOUR, label="target")
-    bars = answers.bar(np.arange(n) + 0.2, answer[0], width=0.4, color=ANSWER_COLOUR, label="answer")
+    answers.plot(np.arange(n) - 0.15, y, **role("target") | {"linestyle": "None"}, markersize=10, label="target")
+    (dots,) = answers.plot(
+        np.arange(n) + 0.15, answer[0], **role("ours") | {"linestyle": "None"}, markersize=9, label="answer"
+    )
     sign = {"multiply": "×", "add": "+"}[config["task"]]
-    labels = [f"\n{sign} ".join(f"{number:.2f}" for number in x[x[:, 1, k] == 1, 0, k]) for k in range(n)]
+    labels = [f"\n{sign} ".join(f"{number:.3f}" for number in x[x[:, 1, k] == 1, 0, k]) for k in range(n)]
     answers.set_xticks(range(n), labels, fontsize=9)
-    answers.set(ylim=(0, 1.02))
+    answers.set(ylim=(0, 1.02), xlim=(-0.5, n - 0.5), ylabel=what)
+    answers.set_title(f"{n} sequences; the first is that on the left;\ntarget: {what} of its dark numbers")
     answers.legend(loc="upper right")
-    what = {"multiply": "products", "add": "half the sums"}[config["task"]]
-    answers.set_title(f"{what} of {n} sequences, that one first")
     answers.grid(False, axis="x")
 
     limit = max(np.abs(c[-1, :, :, 0]).max(), 1e-6)
-    image = cells.imshow(c[0, :, :, 0].T, cmap=plt.get_cmap("RdBu", 49), vmin=-limit, vmax=limit)
-    lines = [cells.axvline(t, color=colour, linestyle=":", linewidth=1.5) for t, colour in zip(markers, MARKER_COLOUR)]
+    image = cells.imshow(c[0, :, :, 0].T, cmap=plt.get_cmap("RdBu", 25), vmin=-limit, vmax=limit)
+    dashes = {"color": "black", "linestyle": (0, (2, 2)), "linewidth": 1.5, "path_effects": CASING}
+    lines = [cells.axvline(t, **dashes) for t in markers]
     cells.set(xlabel="time step", ylabel="cell", yticks=range(c.shape[2]) if c.shape[2] <= 16 else ())
     cells.set_title("cell states $c_t$ over that sequence")
     cells.grid(False)
-    figure.colorbar(image, ax=cells, extend="both")
+    figure.colorbar(image, ax=cells, extend="both", aspect=10)
 
-    curve.plot(steps * batch, mse, color="#BBBBBB")
-    curve.axhline(CONSTANT[config["task"]], color="#777777", linestyle="--", linewidth=1)
-    curve.text(1, CONSTANT[config["task"]], "constant answer", color="#555555", va="bottom", ha="right", fontsize=9,
-               transform=curve.get_yaxis_transform())  # fmt: skip
-    (past,) = curve.plot([], [], color=ANSWER_COLOUR)
-    (now,) = curve.plot([], [], "o", color=ANSWER_COLOUR, markersize=8)
+    curve.plot(steps * batch, mse, color="0.75")
+    constant = CONSTANT[config["task"]]
+    curve.axhline(constant, **role("chance") | {"marker": "None"}, linewidth=1.2)
+    over = {"ha": "right", "va": "bottom", "transform": curve.get_yaxis_transform()}
+    curve.text(1, 1.1 * constant, "constant answer", color="0.3", fontsize=10, **over)
+    (past,) = curve.plot([], [], color=role("ours")["color"])
+    (now,) = curve.plot([], [], **role("ours"), markersize=8)
     room = 0.02 * max(steps[-1] * batch, 1)
+    curve.margins(y=0.12)
     curve.set(yscale="log", xlabel="training sequences", xlim=(-room, steps[-1] * batch + room))
-    curve.set_title("mean squared error, held-out")
+    curve.set_title("held-out mean squared error")
     curve.xaxis.set_major_formatter("{x:,.0f}")
     curve.xaxis.set_major_locator(plt.MaxNLocator(4))
     title = figure.suptitle(" ")
+    figure.supxlabel(f"{results['who']}; the frames are denser at the start of training", fontsize=10, color="0.25")
 
     def draw(frame):
         k = shown[frame]
         before = steps <= step[k]
-        here = mse[before][-1]  # as last measured
-        for bar, value in zip(bars, answer[k]):
-            bar.set_height(value)
+        here = mse[before][-1]  # the last measured value
+        dots.set_ydata(answer[k])
         image.set_data(c[k, :, :, 0].T)
         past.set_data(np.append(steps[before], step[k]) * batch, np.append(mse[before], here))
         now.set_data([step[k] * batch], [here])
-        title.set_text(f"LSTM after {step[k] * batch:,} training sequences")
+        title.set_text(f"After {step[k] * batch:,} training sequences (last measured error: {decimal(here)})")
 
-    return figure, [*bars, image, *lines, past, now, title], draw, len(shown)
+    return figure, [dots, image, *lines, past, now, title], draw, len(shown)
 
 
 def main(argv=None):
-    """Animate; returns the exit status."""
+    """Animate. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz"
     )
-    parser.add_argument("--fps", type=int, default=6, help="frames a second (default: 6)")
-    parser.add_argument("--n-frames", type=int, default=60, help="at most so many frames (default: 60)")
+    parser.add_argument("--fps", type=int, default=6, help="frames per second (default: 6)")
+    parser.add_argument("--n-frames", type=int, default=60, help="largest number of frames (default: 60)")
     options = parser.parse_args(argv)
     out = options.out or (options.run or Path()) / "viz" / f"{EXPERIMENT}.gif"
     if not 1 <= options.fps <= 50 or options.n_frames < 1:
@@ -222,6 +247,7 @@ def main(argv=None):
     run = options.run or Path("results") / EXPERIMENT
     results, arrays = load_run(run, EXPERIMENT, f"python3 {EXPERIMENT}.py" + (f" --out {run}" if options.run else ""))
     announce(run, Path("results") / EXPERIMENT, f"make_gifs/{EXPERIMENT}.py")
+    results["who"] = f"seed {results['seeds'][results['recorded']]}" if options.run else standing(results)
     save_gif(*animate(results, arrays, options.n_frames), options.fps, out)
     return 0
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Animate the cell states of a run of temporal_order_3bit.py over training, into viz/temporal_order_3bit.gif.
 
-Reads results.json and snapshots.npz of the run; trains nothing.
+It reads results.json and snapshots.npz of the run; it trains nothing.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -22,21 +22,21 @@ import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.patheffects import Normal, Stroke
 
 EXPERIMENT = "temporal_order_3bit"
 ROOT = Path(__file__).resolve().parent.parent
 X, Y = 4, 5
-MARKER_COLOUR = {X: "#009E73", Y: "#D55E00"}
 SYMBOLS, CLASSES, CHANCE = "abcdXYBE", ("XX", "XY", "YX", "YY"), 0.25
-LIMIT = 3.0  # colours end here: tanh(3) is 0.995, so that beyond it nothing changes for the network
+LIMIT = 3.0  # the colours of states end here: tanh(3) is 0.995, so a larger state changes an output very little
 
 
 # shared block
 def role(name):
-    """How a role is drawn in every picture, as keywords of Axes.plot: no two roles share a colour, a dash or a marker.
+    """The style of a role in every picture, as keywords of Axes.plot. Each role has its own colour, dash and marker.
 
-    ours: our recipe, and of two networks the LSTM. other: the other network of two. third, fourth: further networks.
-    writeup, paper: what is not ours. target, chance, input: what a network shall do, can do without learning, and sees.
+    ours: our recipe; if there are two networks, the LSTM. other: the other network. third, fourth: further networks.
+    writeup, paper: their results. target: the right answer. chance: the result of guessing. input: the input sequence.
     one: a single seed among many. cell 0, cell 1, ...: the cells, or blocks, of one network.
     """
     if name.startswith("cell "):
@@ -60,9 +60,9 @@ def role(name):
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+    """Read results.json of a run and, if arrays, snapshots.npz as a dict. Exits with status 1 and one line on failure.
 
-    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    If there is a measures.json, its values are added to those of each network. recorded: index of the recorded seed.
     """
     path = directory / "results.json"
     try:
@@ -89,7 +89,7 @@ def load_run(directory, experiment, command, arrays=True):
 
 # shared block
 def announce(run, headline, renderer):
-    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    """Print which run is drawn. If it is the headline and runs/ has a newer run, print the command that draws that."""
     print(f"drawing {run}")
     found = Path("runs", headline.parts[1]).glob("*/results.json")
     runs = sorted((path.stat().st_mtime, path.parent) for path in found)
@@ -99,21 +99,20 @@ def announce(run, headline, renderer):
 
 # shared block
 def mark(axis, symbols):
-    """Draw a dotted line, and the letter above, at each X and Y of symbols (T,); returns the lines."""
-    lines = []
+    """Draw a dashed line with the letter above it at each X and Y of symbols (T,). Returns the lines."""
+    lines, style = [], {**role("input"), "marker": "None", "linewidth": 1.5, "zorder": 3}
     for t in np.flatnonzero((symbols == X) | (symbols == Y)):
-        colour = MARKER_COLOUR[symbols[t]]
-        lines.append(axis.axvline(t, color=colour, linewidth=1.5, linestyle=":", zorder=3))
-        axis.annotate(SYMBOLS[symbols[t]], (t, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), ha="center",
-                      textcoords="offset points", color=colour, fontweight="bold", annotation_clip=False)  # fmt: skip
+        lines.append(axis.axvline(t, **style, path_effects=[Stroke(linewidth=4, foreground="white"), Normal()]))
+        axis.annotate(SYMBOLS[symbols[t]], (t, 1), (0, 2), ("data", "axes fraction"), "offset points", ha="center",
+                      fontweight="bold", annotation_clip=False)  # fmt: skip
     return lines
 
 
 # shared block
 def few_colours(frames, most=240):
-    """Frames (n, height, width, 3) with every colour but the most frequent ones replaced by the nearest of those.
+    """Replace rare colours of frames (n, height, width, 3) by the nearest of the most frequent ones.
 
-    A GIF has 256 colours; with no more than these in all frames together it shows them as they are, undithered.
+    A GIF has 256 colours. With fewer colours in all frames together, it needs no dithering.
     """
     packed = frames.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     counted = [np.unique(frame, return_counts=True) for frame in packed]
@@ -129,7 +128,7 @@ def few_colours(frames, most=240):
 def save_gif(figure, moving, draw, n, fps, path):
     """Write draw(k), k = 0 to n - 1, as frames of a GIF that loops and holds its last frame for two seconds.
 
-    moving: the artists that change, or lie over those that do, in drawing order; all else is drawn once.
+    moving: the artists that change, and the artists above them, in drawing order. All others are drawn once.
     """
     canvas, frames = figure.canvas, []
     for artist in moving:
@@ -153,13 +152,30 @@ def save_gif(figure, moving, draw, n, fps, path):
     print(f"{path} ({n} frames, {path.stat().st_size / 1e6:.2f} MB)")
 
 
+def line(name):
+    """The style of a role as a line without markers."""
+    return {**role(name), "marker": "None"}
+
+
+def spacing(seen):
+    """The numbers of training sequences between snapshots, in words. seen (n,): training sequences at each snapshot."""
+    gaps = np.diff(seen)
+    if len(set(gaps)) != 2 or (np.diff(gaps) != 0).sum() > 1:
+        return f"{len(seen)} snapshots"
+    return f"snapshots every {gaps[0]:,} sequences at first, every {gaps[-1]:,} later"
+
+
 def animate(results, arrays, n_frames):
-    """What save_gif takes first: the figure, its moving artists, the function that draws a frame, how many frames."""
+    """The first arguments of save_gif: the figure, its moving artists, the function draw(k), the number of frames.
+
+    The first frame shows the states after training, like the last one: a page that does not animate shows it.
+    """
     step, c, x, y = (arrays[f"lstm/{name}"] for name in ("step", "c", "x", "y"))  # c (snapshots, T, H, n)
-    shown = np.unique(np.linspace(0, len(step) - 1, min(n_frames, len(step))).round().astype(int))
-    history, batch = results["runs"]["lstm"]["history"], results["config"]["batch"]
-    steps, accuracy = np.array(history["step"]), np.array(history["val_accuracy"], float)[:, results["recorded"]]
-    figure = plt.figure(figsize=(8.4, 5.6), dpi=100)
+    shown = np.unique(np.linspace(0, len(step) - 1, min(max(1, n_frames - 1), len(step))).round().astype(int))
+    order = np.append(len(step) - 1, shown)[:n_frames]
+    history, batch, seed = results["runs"]["lstm"]["history"], results["config"]["batch"], results["recorded"]
+    steps, accuracy = np.array(history["step"]), np.array(history["val_accuracy"], float)[:, seed]
+    figure = plt.figure(figsize=(8.4, 5.9), dpi=100)
     grid = figure.add_gridspec(3, 2, height_ratios=[1, 1, 0.8])
     panels = [figure.add_subplot(grid[k // 2, k % 2]) for k in range(4)]
     images, marks = [], []
@@ -167,44 +183,47 @@ def animate(results, arrays, n_frames):
         images.append(axis.imshow(c[0, :, :, k].T, cmap=plt.get_cmap("RdBu", 49), vmin=-LIMIT, vmax=LIMIT))
         marks += mark(axis, x[:, k])
         axis.set(yticks=range(c.shape[2]), ylabel="cell")
-        axis.set_title(f"class {CLASSES[y[k]]}", pad=15)
+        axis.set_title(f"class {CLASSES[y[k]]}", pad=16)
         axis.grid(False)
     for axis in panels[2:]:
         axis.set_xlabel("time step")
     figure.colorbar(images[0], ax=panels, label="cell state $c_t$", extend="both")
     below = figure.add_subplot(grid[2, :])
-    below.plot(steps * batch, accuracy, color="#BBBBBB", drawstyle="steps-post")
-    below.axhline(CHANCE, color="#777777", linestyle="--", linewidth=1)
-    below.text(1, CHANCE, "chance", color="#555555", va="bottom", ha="right", transform=below.get_yaxis_transform())
-    (past,) = below.plot([], [], color="#0072B2", drawstyle="steps-post")
-    (now,) = below.plot([], [], "o", color="#0072B2", markersize=8)
+    below.plot(steps * batch, accuracy, **line("one"), drawstyle="steps-post")
+    below.axhline(CHANCE, **line("chance"))
+    below.annotate("chance", (1, CHANCE), (0, 3), below.get_yaxis_transform(), "offset points", ha="right")
+    below.plot(step[shown] * batch, np.zeros(len(shown)), "|", color="black", clip_on=False, zorder=3)
+    (past,) = below.plot([], [], **line("ours"), drawstyle="steps-post")
+    (now,) = below.plot([], [], **role("ours") | {"linestyle": "None", "markersize": 8})
     room = 0.01 * steps[-1] * batch
     below.set(xlabel="training sequences", ylabel="accuracy", ylim=(0, 1.1), xlim=(-room, steps[-1] * batch + room))
+    below.set_title(f"ticks at the bottom: {spacing(step[shown] * batch)}")
     below.xaxis.set_major_formatter("{x:,.0f}")
     title = figure.suptitle(" ")
 
     def draw(frame):
-        k = shown[frame]
+        k = order[frame]
         before = steps <= step[k]
-        here = accuracy[before][-1]  # as last measured
+        here = accuracy[before][-1]  # the last measured value
         for n, image in enumerate(images):
             image.set_data(c[k, :, :, n].T)
         past.set_data(np.append(steps[before], step[k]) * batch, np.append(accuracy[before], here))
         now.set_data([step[k] * batch], [here])
-        title.set_text(f"LSTM cell states after {step[k] * batch:,} training sequences")
+        seen = f"{step[k] * batch:,} training sequences"
+        title.set_text(f"Seed {results['seeds'][seed]}: states of the LSTM's cells after {seen}")
 
-    return figure, [*images, *marks, past, now, title], draw, len(shown)
+    return figure, [*images, *marks, past, now, title], draw, len(order)
 
 
 def main(argv=None):
-    """Animate; returns the exit status."""
+    """Animate. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: results/{EXPERIMENT})")
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, help=f"default: viz/{EXPERIMENT}.gif; with --run: in DIR/viz"
+        "--out", metavar="FILE", type=Path, help=f"the GIF (default: viz/{EXPERIMENT}.gif; --run: in DIR/viz)"
     )
-    parser.add_argument("--fps", type=int, default=6, help="frames a second (default: 6)")
-    parser.add_argument("--n-frames", type=int, default=60, help="at most so many frames (default: 60)")
+    parser.add_argument("--fps", type=int, default=6, help="frames per second (default: 6)")
+    parser.add_argument("--n-frames", type=int, default=60, help="largest number of frames (default: 60)")
     options = parser.parse_args(argv)
     out = options.out or (options.run or Path()) / "viz" / f"{EXPERIMENT}.gif"
     if not 1 <= options.fps <= 50 or options.n_frames < 1:

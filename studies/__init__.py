@@ -1,1 +1,1 @@
-"""Studies: what is asked of many runs of an experiment, and the tables that answer it. See __main__.py."""
+"""Studies: questions to many runs of an experiment, and the tables that answer them. See __main__.py."""

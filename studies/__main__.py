@@ -1,8 +1,8 @@
-"""The studies: run their points by shards of seeds, measure trained networks, write the tables.
+"""The studies: run their points in shards of seeds, measure trained networks, write the tables.
 
-python3 -m studies list                        every point and whether its results are there
+python3 -m studies list                        every point, and whether it has results
 python3 -m studies run NAME...                 run experiments, studies or points (temporal_order_3bit/recipe/cosine)
-python3 -m studies run -- SCRIPT.py ...        run any command line of a script by shards
+python3 -m studies run -- SCRIPT.py ...        run any command line of a script in shards
 python3 -m studies measure DIR...              write measures.json of runs from their trained weights
 python3 -m studies tables [--check]            write the tables of README.md and the reports, or only compare them
 """
@@ -22,7 +22,7 @@ from studies.report import ROOT, measure_run
 
 STUDIES = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching",
            "lstm_1997")  # fmt: skip
-TABLES_ONLY = ("benchmarks",)
+TABLES_ONLY = ("benchmarks", "front_page")
 
 
 def study_of(experiment):
@@ -31,7 +31,7 @@ def study_of(experiment):
 
 
 def points_of(names):
-    """Points [(experiment, point), ...] of names: experiments, groups or folders of points, single points.
+    """The points [(experiment, point), ...] that names refer to. A name is an experiment, a group, a folder or a point.
 
     Exits with status 2 if a name is unknown.
     """
@@ -44,7 +44,7 @@ def points_of(names):
             p for p in getattr(study, "POINTS", {}) if not rest or p == rest or p.startswith(f"{rest}/") or p in group
         ]
         if not points:
-            print(f"{name} is no experiment, study or point; python3 -m studies list has them", file=sys.stderr)
+            print(f"{name} is no experiment, study or point; python3 -m studies list shows all points", file=sys.stderr)
             sys.exit(2)
         found += [(experiment, point) for point in points if (experiment, point) not in found]
     return found
@@ -60,15 +60,15 @@ def job_of(experiment, point):
 
 
 def is_headline(study, directory):
-    """Whether a folder is that of the experiment's headline, which keeps snapshots.npz."""
+    """Whether a folder is the headline's folder, which keeps snapshots.npz."""
     return directory.resolve() == (ROOT / study.lab.HEADLINE).resolve()
 
 
 def finish_point(study, point, directory):
-    """Measure the networks of a point that has run, if that was not done before it was killed.
+    """Measure the networks of a finished point, unless an earlier start has measured them.
 
-    A headline keeps all its files. Another point keeps results.json without the losses of single batches,
-    measures.json and, if the study wants them, the weights.
+    A headline keeps all its files. Other points keep results.json (without the losses of single batches), measures.json
+    and, if the study needs them, the weights.
     """
     snapshots, results = directory / "snapshots.npz", directory / "results.json"
     headline = is_headline(study, directory)
@@ -89,7 +89,7 @@ def finish_point(study, point, directory):
 
 
 def run_points(options):
-    """Run points; returns the exit status, 1 if a shard failed."""
+    """Run points. Returns the exit status: 1 if a shard failed."""
     points = points_of(options.names)
     jobs = {point: job_of(*point) for point in points}
     for (experiment, point), job in jobs.items():
@@ -98,10 +98,10 @@ def run_points(options):
     missing = [point for point, job in jobs.items() if not runner.finished(job)]
     if not missing and not options.again:
         print(
-            f"{len(points)} points, all there; python3 -m studies run {' '.join(options.names)} --again runs them anew"
+            f"{len(points)} points have results; python3 -m studies run {' '.join(options.names)} --again repeats them"
         )
         return 0
-    print(f"{len(points)} points, of which {len(points if options.again else missing)} are to run", flush=True)
+    print(f"{len(points)} points; {len(points if options.again else missing)} of them must run", flush=True)
     of_job = {id(job): point for point, job in jobs.items()}
 
     def finish(job):
@@ -113,11 +113,11 @@ def run_points(options):
 
 
 def run_command(options):
-    """Run one command line of a script; returns the exit status."""
+    """Run one command line of a script. Returns the exit status."""
     script, *argv = options.command
     job = runner.make_job(Path(script), argv)
     if runner.finished(job) and not (job.out / ".shards").exists() and not options.again:
-        print(f"{job.out} has the results of this command; --again runs it anew")
+        print(f"{job.out} has the results of this command; --again repeats it")
         return 0
     status = report(runner.run_jobs([job], options.jobs, options.shard, options.again))
     if not status:
@@ -128,14 +128,14 @@ def run_command(options):
 
 
 def report(failed):
-    """The exit status, after a line about shards that failed."""
+    """Print a line if shards failed. Returns the exit status."""
     if failed:
         print(f"failed: {failed}; the same command, without --again, runs only what is missing", file=sys.stderr)
     return 1 if failed else 0
 
 
 def list_points(_):
-    """Print every point, whether its results are there, and what it runs."""
+    """Print every point, whether it has results, and its command line."""
     for experiment in STUDIES:
         for point, arguments in study_of(experiment).POINTS.items():
             there = runner.finished(job_of(experiment, point))
@@ -157,49 +157,52 @@ def measure(options):
 
 
 def documents():
-    """{path: text} of the front page and the reports, whose tables and sentences come from results."""
+    """{path: text} of the front page and the reports. Their tables and sentences come from results."""
     paths = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted(ROOT.glob("results/*/README.md"))]
     return {path: path.read_text() for path in paths if path.exists()}
 
 
 def again(names):
-    """How points are run again, and what that takes, in one line of Markdown."""
+    """The command that repeats points, or the headline of a script, and its duration, in one line of Markdown."""
+    if names.endswith(".py"):
+        measured = study_of("benchmarks").benchmark("durations")
+        seconds, cpu = measured["seconds"][f"python3 {names}"], measured["environment"]["cpu"]
+        return f"To repeat this: `python3 {names}` ({duration(seconds)} on one core, {cpu})"
     seconds, processors, points = 0, set(), points_of(names.split())
     for experiment, point in points:
-        found = json.loads((ROOT / job_of(experiment, point).out / "results.json").read_text())
+        found = json.loads((ROOT / "results" / experiment / point / "results.json").read_text())
         seconds += sum(run["wall_clock_s"] for run in found["runs"].values())
         processors |= {machine["cpu"] for machine in [found["environment"], *found.get("environments", [])]}
     names_of = sorted({re.sub(r"\(R\)| Processor.*", "", processor) for processor in processors})
     runs = "1 run" if len(points) == 1 else f"{len(points)} runs"
-    return (
-        f"`python3 -m studies run {names} --again` ({runs}, {duration(seconds)} on one core, {' and '.join(names_of)})"
-    )
+    words = f"{runs}, {duration(seconds)} on one core, {' and '.join(names_of)}"
+    return f"To repeat this: `python3 -m studies run {names} --again` ({words})"
 
 
 def duration(seconds):
-    """Seconds in the unit in which one would say them, as text."""
+    """Seconds as text, in the most readable unit."""
     for unit, size in ("h", 3600), ("min", 60):
         if seconds >= 1.5 * size:
             return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def in_one_line(text):
-    """A text with every run of white space replaced by one space."""
+    """A text in which one space replaces each run of white space."""
     return " ".join(text.split())
 
 
 def tables(options):
-    """Rewrite or check the tables of the front page and the reports; returns the exit status.
+    """Rewrite or check the tables of the front page and the reports. Returns the exit status.
 
-    A sentence that a study computes from results (CLAIMS) and that its document lacks is an error.
+    It is an error if a document lacks a sentence that a study computes from results (CLAIMS).
     """
     modules = [study_of(experiment) for experiment in (*STUDIES, *TABLES_ONLY)]
     functions = {name: function for module in modules for name, function in module.TABLES.items()}
     texts = documents()
     found = [name for text in texts.values() for name in re.findall(r"<!-- table: (\S+) -->", text)]
     if sorted(found) != sorted(functions):
-        sys.exit(f"the documents have markers for {sorted(found)}, where {sorted(functions)} are wanted")
+        sys.exit(f"the documents have markers for {sorted(found)}, but {sorted(functions)} are needed")
     made = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
     lines = re.compile(r"(<!-- again: ([^>]+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
     stale = []
@@ -226,29 +229,29 @@ def tables(options):
 
 
 def at_least_one(text):
-    """A whole number of at least 1."""
+    """The number in text, a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
 
 
 def main(argv=None):
-    """Run the command line argv; returns the exit status."""
+    """Run the command line argv. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python3 -m studies", description=__doc__, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(required=True, metavar="list | run | measure | tables")
-    commands.add_parser("list", help="every point").set_defaults(do=list_points)
+    commands.add_parser("list", help="print every point").set_defaults(do=list_points)
     run = commands.add_parser("run", help="run points, or -- and a command line of a script", allow_abbrev=False)
-    run.add_argument("names", nargs="*", metavar="NAME", help="experiment, study or point, as list has them")
-    run.add_argument("--jobs", type=at_least_one, default=1, help="processes side by side (default: 1)")
+    run.add_argument("names", nargs="*", metavar="NAME", help="experiment, study or point (see list)")
+    run.add_argument("--jobs", type=at_least_one, default=1, help="processes that run at the same time (default: 1)")
     run.add_argument("--shard", type=at_least_one, metavar="N", help="seeds in a shard (if not given: as few shards as "
-        "keep all processes busy, none above some twenty minutes)")  # fmt: skip
-    run.add_argument("--again", action="store_true", help="run finished points, too")
-    measuring = commands.add_parser("measure", help="measures.json of runs")
+        "keep all processes busy, each of at most about twenty minutes)")  # fmt: skip
+    run.add_argument("--again", action="store_true", help="also run finished points")
+    measuring = commands.add_parser("measure", help="write measures.json of runs")
     measuring.add_argument("directories", nargs="+", type=Path, metavar="DIR")
     measuring.set_defaults(do=measure)
-    writing = commands.add_parser("tables", help="the tables of README.md and the reports")
-    writing.add_argument("--check", action="store_true", help="change nothing; status 1 if a table is stale")
+    writing = commands.add_parser("tables", help="write the tables of README.md and the reports")
+    writing.add_argument("--check", action="store_true", help="change nothing; exit with status 1 if a table is stale")
     writing.set_defaults(do=tables)
     argv = sys.argv[1:] if argv is None else argv
     own = argv[: argv.index("--")] if "--" in argv else argv
@@ -265,6 +268,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command, without --again, goes on")
-    except BrokenPipeError:  # who reads the output, as head does, has enough
+        sys.exit("stopped; the same command, without --again, continues")
+    except BrokenPipeError:  # a program that reads the output, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

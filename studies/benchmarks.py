@@ -1,13 +1,14 @@
 """The tables of the benchmarks, from results/benchmarks/."""
 
 import json
+import math
 import sys
 
 from studies.report import ROOT, table
 
 
 def benchmark(name):
-    """results/benchmarks/NAME.json; exits with status 1 and one line if it is missing or damaged."""
+    """Read results/benchmarks/NAME.json. Exits with status 1 and one line if it is missing or damaged."""
     path = ROOT / "results" / "benchmarks" / f"{name}.json"
     try:
         results = json.loads(path.read_text())
@@ -21,7 +22,7 @@ def benchmark(name):
 
 
 def beside(found, name):
-    """A contestant's milliseconds for a seed, and ours / theirs; a star where its network is only the nearest."""
+    """A contestant's milliseconds per seed, and ours / theirs. A star: its network is only the nearest to ours."""
     if name not in found:
         return "–"
     star = "" if found[name]["same_network"] else "*"
@@ -44,7 +45,7 @@ def bench_steps():
 
 
 def bench_before():
-    """Seconds before the second step: imports, and the first step with its range over networks and numbers of seeds."""
+    """Seconds before the second step: imports, and the first step (its range over networks and numbers of seeds)."""
     results = benchmark("step_time")
     rows = [["seconds", "ours", "PyTorch's nn", "PyTorch by hand", "JAX, compiled"]]
     imports = [results["import_s"].get(package) for package in ("numpy", "torch", "torch", "jax")]
@@ -75,10 +76,10 @@ def bench_limit():
 
 
 def bench_where():
-    """Where the time of the most seeds goes: calls at the price of empty ones, arithmetic at C's pace, the rest."""
+    """The parts of the time with the most seeds: calls (timed when empty), arithmetic (timed in C), the rest."""
     results = benchmark("step_time")
-    rows = [["forward and backward", "seeds", "ours, ms", "NumPy calls", "what as many empty ones take"]]
-    rows[0] += ["million products", "million tanh", "what C takes for all of it", "the rest"]
+    rows = [["forward and backward", "seeds", "ours, ms", "NumPy calls", "time of as many calls on two numbers"]]
+    rows[0] += ["million multiplications", "million tanh", "time of this arithmetic in C", "the rest"]
     rows[0] += ["MB read and written by all calls"]
     for name, case in results["cases"].items():
         S = max(case["counts"], key=int)
@@ -111,14 +112,14 @@ def bench_headline():
 
 
 def seconds_of(runs):
-    """The median time of runs, and how many there were if not three."""
+    """The median time of runs. The text says if there were not three runs."""
     once = "" if len(runs["seconds"]) == 3 else " (one run)" if not runs["stopped"] else " (stopped)"
     return f"{'> ' if runs['stopped'] else ''}{runs['median_s']:.1f}{once}"
 
 
 def bench_scaling():
-    """Exponents of time in each size, and the memory of the largest."""
-    rows = [["time grows with the power", "of S, from 30", "of T, from 200", "of B, from 32", "of H, from 16",
+    """The exponents of time in each size, and the memory of the largest T."""
+    rows = [["exponent of the time", "in S (S ≥ 30)", "in T (T ≥ 200)", "in B (B ≥ 32)", "in H (H ≥ 16)",
              "memory at T = 1000, thirty seeds"]]  # fmt: skip
     for name, network in benchmark("scaling")["networks"].items():
         curves = {curve["axis"]: curve for curve in network["curves"] if curve["S"] != 1}
@@ -127,5 +128,89 @@ def bench_scaling():
     return table(*rows)
 
 
-TABLES = {"bench-steps": bench_steps, "bench-before": bench_before, "bench-limit": bench_limit,
-          "bench-where": bench_where, "bench-headline": bench_headline, "bench-scaling": bench_scaling}  # fmt: skip
+def bench_front():
+    """Only the seconds of the headlines."""
+    rows = [["seconds, from the shell to the end", "ours", "the same with PyTorch's steps", "with JAX's steps"]]
+    for script, found in benchmark("headline")["experiments"].items():
+        times = [found["by"].get(name) for name in ("ours", "PyTorch", "JAX")]
+        rows.append([f"`{script}.py`", *(f"{'> ' * t['stopped']}{t['median_s']:.3g}" if t else "–" for t in times)])
+    return table(*rows)
+
+
+PEERS = {"PyTorch fused": "PyTorch's nn", "PyTorch by hand": "PyTorch by hand", "JAX": "JAX"}
+
+
+def ratios(S, *peers):
+    """Ours / theirs of a training step with S seeds, for every network and every one of peers that was measured."""
+    cases = benchmark("step_time")["cases"].values()
+    return [case["seeds"][S][peer]["ours_by_theirs"] for case in cases for peer in peers if peer in case["seeds"][S]]
+
+
+def headline_claims():
+    """Sentences on the times of whole headlines."""
+    experiments = benchmark("headline")["experiments"].values()
+    assert len(experiments) == 5, "the five scripts"
+    for found in experiments:
+        for name in "PyTorch", "JAX":
+            theirs = found["by"][name]
+            assert max(found["by"]["ours"]["seconds"]) < min(theirs["seconds"]), "every run of ours is faster"
+    torch, jax = ([1 / found["by"][name]["ours_by_theirs"] for found in experiments] for name in ("PyTorch", "JAX"))
+    seconds = sum(sum(run["seconds"]) for found in experiments for run in found["by"].values())
+    assert 3000 < seconds < 4500, "about an hour"
+    least, low, high = math.floor(10 * min(torch)) / 10, math.floor(100 * min(jax)) / 100, math.ceil(10 * max(jax)) / 10
+    return [f"PyTorch takes at least {least} times as long, JAX {low} to {high} times"]
+
+
+def report_claims():
+    """Sentences of benchmarks/README.md."""
+    results, scaling = benchmark("step_time"), benchmark("scaling")["networks"].values()
+    cases = results["cases"]
+    some = [ratio for S in ("10", "30") for ratio in ratios(S, *PEERS)]
+    assert max(some) < 1 and len(some) == 2 * len(PEERS) * len(cases), "ours is faster than every peer"
+    nearest = cases["timing, peephole"]["seeds"]["1"]["PyTorch fused"]
+    assert not nearest["same_network"] and nearest["ours_by_theirs"] > 1 and max(ratios("1", "PyTorch by hand")) < 1
+    assert sum(ratio > 1 for ratio in ratios("1", "PyTorch fused")) == 1, "in timing with peepholes only"
+    jax = ratios("1", "JAX")
+    assert min(jax) > 1
+    limits = [case["seeds"][S][LIMITS[0]]["ours_by_theirs"] for S in ("1", "30") for case in cases.values()
+              if LIMITS[0] in case["seeds"][S]]  # fmt: skip
+    one, thirty = limits[: len(limits) // 2], limits[len(limits) // 2 :]
+    widest = [
+        [case["seeds"][S][LIMITS[1]]["ours_by_theirs"] for case in cases.values() if LIMITS[1] in case["seeds"][S]]
+        for S in ("1", "30")
+    ]
+    assert all(
+        (case["seeds"]["30"]["JAX"]["median_ms_per_seed"] > case["seeds"]["10"]["JAX"]["median_ms_per_seed"])
+        == name.startswith(("timing", "multi"))
+        for name, case in cases.items()
+    )
+    curves = [{point["S"]: point["ms"] for point in curve["points"]}
+              for network in scaling for curve in network["curves"] if curve["axis"] == "S"]  # fmt: skip
+    growth = [curve[30] / curve[1] for curve in curves]
+    lengths = [curve["exponent"] for network in scaling for curve in network["curves"]
+               if curve["axis"] == "T" and curve["S"] != 1]  # fmt: skip
+    return [
+        *headline_claims(),
+        f"with ten or thirty seeds, our step takes {min(some):.2f} to {max(some):.2f} of the time of every peer",
+        f"With one seed, our step takes {min(jax):.2f} to {max(jax):.2f} times as long as JAX's compiled step",
+        f"`torch.nn` takes less time than ours in one case of {len(cases)}",
+        f"With one seed, ours takes {min(one):.1f} to {max(one):.1f} times as long as the C loop; "
+        f"with thirty, {min(thirty):.1f} to {max(thirty):.1f} times",
+        f"With the widest vectors these factors are {min(widest[0]):.1f} to {max(widest[0]):.1f} and "
+        f"{min(widest[1]):.1f} to {max(widest[1]):.1f}",
+        f"thirty seeds take {min(growth):.1f} to {max(growth):.1f} times as long as one",
+        f"the exponent in T is between {min(lengths):.2f} and {max(lengths):.2f}",
+        f"a NumPy call on two numbers takes {results['cost_of_a_call_us']:.1f} µs",
+    ]
+
+
+TABLES = {
+    "bench-front": bench_front,
+    "bench-steps": bench_steps,
+    "bench-before": bench_before,
+    "bench-limit": bench_limit,
+    "bench-where": bench_where,
+    "bench-headline": bench_headline,
+    "bench-scaling": bench_scaling,
+}
+CLAIMS = {"README.md": headline_claims, "benchmarks/README.md": report_claims}

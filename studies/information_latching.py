@@ -1,9 +1,20 @@
-"""Studies of information_latching.py: which runs, what is measured on their networks, which tables."""
+"""Studies of information_latching.py: its runs, measures of their networks, tables, and sentences of the report."""
 
 import numpy as np
 
 import information_latching as lab
-from studies.report import load_point, spread, table, wilson
+from studies.report import (
+    bootstrap,
+    fisher_test,
+    load_point,
+    load_run,
+    p_value,
+    results_folder,
+    share,
+    sign_test,
+    spread,
+    table,
+)
 
 # ---------------------------------------------------------------------------------------------------- points
 
@@ -12,24 +23,25 @@ ALL_LENGTHS = f"--lengths 2,5,8,10,15,20,25,{','.join(map(str, range(30, 201, 10
 TIME = f"{ALL_CELLS} --lengths 50,100,200"
 ANSWER = "--cells lstm --lengths 100,200"
 POINTS = {
-    # The question's first figure, as it was made, and with what is held out drawn at random.
+    # The question's first figure, with its split of the data and with random held-out sequences.
     "figure/asker": f"--recipe writeup {ALL_LENGTHS}",
     "figure/shuffled": f"{ALL_CELLS} {ALL_LENGTHS}",
-    # That of its update.
+    # The figure of the question's update.
     "update/latch": "--cells srnn,lstm,gru --epochs 10 --lengths 10,20,30,50,100,200",
     "update/bit-relay": "--cells srnn,lstm,gru --task bit-relay --lengths 4,10,20,30,50,70",
-    # Who latches, given time?
+    # More epochs and a higher learning rate.
     "time/rate": f"{TIME} --lr 0.01",
     "time/epochs": f"{TIME} --epochs 15",
     "time/both": f"{TIME} --epochs 15 --lr 0.01",
-    # Is it the forget gate?
+    # Other initial biases of the forget gate, other functions of the gates.
     "gates/hard-1": "--cells lstm,lstm-1997",
     "gates/hard-5": "--cells lstm --forget-gate-bias 5",
     "gates/hard-log": "--cells lstm --forget-gate-bias log-T",
     "gates/sigmoid-1": "--cells lstm,lstm-1997 --gates sigmoid",
     "gates/sigmoid-5": "--cells lstm --gates sigmoid --forget-gate-bias 5",
     "gates/sigmoid-log": "--cells lstm --gates sigmoid --forget-gate-bias log-T",
-    # Settings with which it latches, the first chosen on its seeds; and without each of their parts.
+    # Settings with which an LSTM latches, and the same without each part. The settings of chosen and hard were chosen
+    # on the seeds of these points.
     "answer/chosen": f"{ANSWER} --gates sigmoid --lr 0.03 --forget-gate-bias 8 --input-gate-bias -6 --seeds 100-129",
     "answer/confirmed": f"{ANSWER} --gates sigmoid --lr 0.03 --forget-gate-bias 8 --input-gate-bias -6",
     "answer/without-input": f"{ANSWER} --gates sigmoid --lr 0.03 --forget-gate-bias 8",
@@ -41,25 +53,25 @@ POINTS = {
     "answer/fresh": f"{ANSWER} --gates sigmoid --forget-gate-bias 8 --input-gate-bias -6 --seeds 200-229",
     "answer/hard": f"{ANSWER} --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5",
 }
-WEIGHTS = ("figure/asker", "figure/shuffled")  # points whose weights are kept
+WEIGHTS = ("figure/asker", "figure/shuffled")  # points that keep the weights of their networks
 
 # -------------------------------------------------------------------------------------------------- measures
 
-FRESH, LONGER = 3, 4  # streams of each seed that the script leaves to this study
-N_FRESH, N_LONGER, N_GRADIENT = 1000, 200, 100  # sequences that measures are taken on
+FRESH, LONGER = 3, 4  # random streams of each seed that the script does not use
+N_FRESH, N_LONGER, N_GRADIENT = 1000, 200, 100  # numbers of sequences for measures
 
 
 def measure(options, name, theta):
-    """What a run says of its networks name with trained parameters theta (S, P), and with those that they started from.
+    """Measures of the networks name of a run, before and after training. theta (S, P): trained parameters.
 
-    See state_and_gradient and accuracies; *_before: before training, *_after: after it.
+    See state_and_gradient and accuracies; *_before: before training, *_after: after training.
     """
     kind, _, T = name.rpartition("-")
     cell = lab.Cell(kind, options.hidden, int(T), options.gates == "hard_sigmoid")
     start = state_and_gradient(cell, lab.init_theta(cell, options), options)
     end = state_and_gradient(cell, theta, options)
-    measures = {f"{what}_{when}": value for when, found in (("before", start), ("after", end))
-                for what, value in found.items()}  # fmt: skip
+    both = {"before": start, "after": end}
+    measures = {f"{what}_{when}": value for when, found in both.items() for what, value in found.items()}
     return {"measures": measures | accuracies(cell, theta, options)}
 
 
@@ -70,10 +82,11 @@ def draw_fresh(options, key, n, T):
 
 
 def state_and_gradient(cell, theta, options):
-    """What tells why, of networks theta (S, P), on N_GRADIENT fresh sequences, in float64: {name: (S,)}.
+    """Forget gate, gradient and recurrent weight of networks theta (S, P), in float64: {name: (S,)}.
 
-    forget_gate: the mean of f_t. first_input_gradient: the mean of |d (logit 1 - logit 0) / d x_0|. recurrent_weight:
-    that of a single unit, into h (srnn) or g.
+    forget_gate: the mean of f_t over N_GRADIENT fresh sequences and all steps. first_input_gradient: the mean of
+    |d (logit 1 - logit 0) / d x_0| over these sequences. recurrent_weight: the weight of a single unit into h (srnn) or
+    g.
     """
     x, _ = draw_fresh(options, FRESH, N_FRESH, cell.T)
     net, H, found = lab.Network(cell, theta.astype(float), cell.T, N_GRADIENT), cell.hidden, {}
@@ -89,14 +102,17 @@ def state_and_gradient(cell, theta, options):
 
 
 def ten_times(T):
-    """Ten times T, and one more if T is odd: a unit that changes its sign at every step must not be told from that."""
+    """Ten times T, and one step more if T is odd.
+
+    A unit that changes its sign at every step then ends with the sign that it has after T steps.
+    """
     return 10 * T + T % 2
 
 
 def accuracies(cell, theta, options):
     """Accuracy of networks theta (S, P) on fresh sequences: {name: (S,)}.
 
-    fresh_accuracy: on N_FRESH; ten_times_accuracy: on N_LONGER that are ten times longer.
+    fresh_accuracy: on N_FRESH sequences; ten_times_accuracy: on N_LONGER sequences that are ten times longer.
     """
     net = lab.Network(cell, theta, cell.T, lab.EVAL_BATCH, backward=False)
     sequences = {"fresh": (N_FRESH, cell.T, FRESH), "ten_times": (N_LONGER, ten_times(cell.T), LONGER)}
@@ -110,14 +126,14 @@ def accuracies(cell, theta, options):
 
 
 def run_on(net, x):
-    """Logits after the last step of x (T, S, B), which may have more steps than the network; it goes on in parts."""
+    """Logits after the last step of x (T, S, B). If x has more steps than net, it passes through net in parts."""
     states, steps = (net.all_h, net.c), len(net.a)
     for t in range(0, len(x), steps):
         logits = lab.forward(net, x[t : t + steps])
         for state in states:
             state[0] = state[len(x[t : t + steps])]
     for state in states:
-        state[0] = 0  # as the next pass wants it
+        state[0] = 0  # the next pass starts from zero
     return logits
 
 
@@ -125,159 +141,569 @@ def run_on(net, x):
 
 LATCHED = 0.99
 NAME = {"srnn": "simple RNN", "lstm": "LSTM", "gru": "GRU", "lstm-1997": "LSTM without forget gate"}
+LENGTHS = (2, 5, 8, 10, 15, 20, 25, *range(30, 201, 10))  # lengths in the question's figure
+SHOWN = (2, 5, 10, 20, 30, 50, 100, 150, 200)  # lengths in tables
+STARTS = {  # (point, kind of network): initial biases and function of its gates
+    ("gates/hard-1", "lstm"): "forget bias 1, hard (the question's)",
+    ("gates/hard-log", "lstm"): "forget bias log T, hard",
+    ("gates/hard-5", "lstm"): "forget bias 5, hard",
+    ("gates/sigmoid-1", "lstm"): "forget bias 1, logistic",
+    ("gates/sigmoid-log", "lstm"): "forget bias log T, logistic",
+    ("gates/sigmoid-5", "lstm"): "forget bias 5, logistic",
+    ("gates/hard-1", "lstm-1997"): "no forget gate, hard",
+    ("gates/sigmoid-1", "lstm-1997"): "no forget gate, logistic",
+    ("answer/forget-alone", "lstm"): "forget bias 8, logistic",
+    ("answer/input-alone", "lstm"): "input bias −6, logistic",
+    ("answer/without-rate", "lstm"): "forget bias 8, input bias −6, logistic",
+    ("answer/fresh", "lstm"): "the same, seeds 200 to 229",
+    ("answer/hard", "lstm"): "forget bias 5, input bias −2.5, hard, rate 0.005",
+}
+GATES = [start for start in STARTS if start[0].startswith("gates")]
+SIGNED = [GATES[k] for k in (0, 2, 5, 6)] + [("answer/forget-alone", "lstm"), ("answer/without-rate", "lstm")]
+TIMES = {
+    "figure/shuffled": "rate 0.001, 5 epochs",
+    "time/epochs": "rate 0.001, 15 epochs",
+    "time/rate": "rate 0.01, 5 epochs",
+    "time/both": "rate 0.01, 15 epochs",
+}
 
 
-def networks(name):
+def networks(point):
     """The networks of a point."""
-    return load_point(lab, name)["runs"]
+    return load_point(lab, point)["runs"]
+
+
+def headline():
+    """Read results.json of the headline."""
+    return load_run(results_folder(lab, ""), lab.EXPERIMENT, f"python3 {lab.SCRIPT}")
 
 
 def measured(run, name):
-    """A measure of all networks of a run, NaN of one that diverged."""
+    """A measure of all networks of a run, (S,); NaN for a diverged network."""
     return np.array(run["measures"][name], float)
 
 
-def latched(run):
-    """How many networks of a run latch, of how many."""
-    fresh = measured(run, "fresh_accuracy")
-    return f"{(fresh >= LATCHED).sum()}/{len(fresh)}"
+def latches(run, measure="fresh_accuracy"):
+    """Which networks of a run latch, (S,)."""
+    return measured(run, measure) >= LATCHED
 
 
-def latched_share(run):
-    """How many networks of a run latch, with the interval of the share."""
-    fresh = measured(run, "fresh_accuracy")
-    return f"{latched(run)} ({wilson(int((fresh >= LATCHED).sum()), len(fresh))})"
+def holds(run):
+    """Which networks of a run latch both on the training length and on sequences ten times longer, (S,)."""
+    return latches(run) & latches(run, "ten_times_accuracy")
+
+
+def share_of(yes):
+    """The share of true values with its interval, as text."""
+    return share(int(np.sum(yes)), np.size(yes)) if np.size(yes) else "–"
+
+
+def mean_of(values):
+    """A mean with its interval, as text."""
+    low, high = bootstrap(values)
+    return f"{np.mean(values):.2f} [{low:.2f}–{high:.2f}]"
+
+
+def power(value):
+    """A number of any size as text, such as 2 × 10⁻⁴."""
+    digit, exponent = f"{value:.0e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{digit} × 10{raised}" if value else "0"
+
+
+def median_of(values):
+    """A median with its interval, as text. The values may have very different sizes."""
+    if not len(values):
+        return "–"
+    middle, low, high = map(power, (np.median(values), *bootstrap(values, np.median)))
+    return f"{middle} [{low}–{high}]"
+
+
+def paired(some, others):
+    """The p-value of the sign test of two kinds of networks with the same seeds; some, others: which latch."""
+    return sign_test(int(np.sum(some & ~others)), int(np.sum(others & ~some)))
+
+
+def over_lengths(runs, kind, lengths):
+    """Which networks of a kind latch, for all lengths one after another, (lengths S,)."""
+    return np.concatenate([latches(runs[f"{kind}-{T}"]) for T in lengths])
+
+
+def by_sign(run):
+    """Which networks of a run latch, separately for positive and negative initial recurrent weights."""
+    weight = measured(run, "recurrent_weight_before")
+    return latches(run)[weight > 0], latches(run)[weight < 0]
+
+
+def fisher(some, others):
+    """The p-value of Fisher's exact test of two groups; some, others: which latch."""
+    return fisher_test(int(some.sum()), len(some), int(others.sum()), len(others))
 
 
 def latch_figure():
-    asker, shuffled = networks("figure/asker"), networks("figure/shuffled")
-    names = [f"{NAME[kind]}{words}" for words in (": as asked", ", fresh sequences", ", latch")
-             for kind in ("srnn", "lstm")]  # fmt: skip
-    rows = [["T", *names, *(f"shuffled: {NAME[kind]}" for kind in NAME)]]
-    for T in 2, 5, 10, 20, 30, 50, 100, 150, 200:
-        runs = [asker[f"{kind}-{T}"] for kind in ("srnn", "lstm")]
-        cells = [f"{np.nanmean(np.array(run['final']['val_accuracy'], float)):.2f}" for run in runs]
-        cells += [f"{np.nanmean(measured(run, 'fresh_accuracy')):.2f}" for run in runs]
-        cells += [latched(run) for run in runs] + [latched(shuffled[f"{kind}-{T}"]) for kind in NAME]
-        rows.append([f"{T}", *cells])
+    runs = {"the question's split": networks("figure/asker"), "shuffled": networks("figure/shuffled")}
+    rows = [["T", *(f"{NAME[kind]}, {split}" for split in runs for kind in ("srnn", "lstm")), "p, shuffled"]]
+    for T in SHOWN:
+        pair = [latches(found[f"{kind}-{T}"]) for found in runs.values() for kind in ("srnn", "lstm")]
+        rows.append([T, *map(share_of, pair), p_value(paired(*pair[2:]))])
     return table(*rows)
 
 
-def latch_update():
-    found = {task: networks(f"update/{task}") for task in ("latch", "bit-relay")}
-    kinds = ("srnn", "lstm", "gru")
-    rows = [[words for task in ("latch", "bit relay") for words in (f"{task}, T", *(NAME[kind] for kind in kinds))]]
-    lengths = {task: sorted({run["T"] for run in runs.values()}) for task, runs in found.items()}
-    for pair in zip(*lengths.values()):
-        cells = []
-        for runs, T in zip(found.values(), pair):
-            cells.append(f"{T}")
-            for kind in kinds:
-                accuracy = np.array(runs[f"{kind}-{T}"]["final"]["val_accuracy"], float)
-                cells.append(f"{np.nanmean(accuracy):.2f} ± {np.nanstd(accuracy):.2f}")
-        rows.append(cells)
+def latch_accuracy():
+    runs = networks("figure/asker")
+    kinds, measures = ("srnn", "lstm"), ("held-out sequences (one class)", "fresh sequences")
+    rows = [["T", *(f"{NAME[kind]}, {words}" for words in measures for kind in kinds)]]
+    for T in SHOWN:
+        cells = [runs[f"{kind}-{T}"]["final"]["val_accuracy"] for kind in kinds]
+        cells += [measured(runs[f"{kind}-{T}"], "fresh_accuracy") for kind in kinds]
+        rows.append([T, *map(mean_of, cells)])
     return table(*rows)
 
 
-def latch_time():
-    points = {"figure/shuffled": "rate 0.001, 5 epochs", "time/epochs": "rate 0.001, 15 epochs",
-              "time/rate": "rate 0.01, 5 epochs", "time/both": "rate 0.01, 15 epochs"}  # fmt: skip
-    lengths = (50, 100, 200)
-    rows = [["", *(f"{NAME[kind]}, T = {T}" for kind in NAME for T in lengths)]]
-    for point, words in points.items():
-        runs = networks(point)
-        rows.append([words, *(latched(runs[f"{kind}-{T}"]) for kind in NAME for T in lengths)])
-    return table(*rows)
-
-
-def latch_gates():
-    biases = {"hard-1": "1, hard (the question's)", "hard-log": "log T, hard", "hard-5": "5, hard",
-              "sigmoid-1": "1, logistic", "sigmoid-log": "log T, logistic", "sigmoid-5": "5, logistic"}  # fmt: skip
-    lengths = (10, 50, 100, 200)
-    rows = [["forget gate's bias, gates", "retention f before training, T = 50", "derivative, T = 50",
-             "derivative, T = 200", *(f"latch, T = {T}" for T in lengths)]]  # fmt: skip
-    points = [(point, "lstm", words) for point, words in biases.items()]
-    points += [(point, "lstm-1997", f"no forget gate, {words}") for point, words in
-               (("hard-1", "hard"), ("sigmoid-1", "logistic"))]  # fmt: skip
-    for point, kind, words in points:
-        runs = networks(f"gates/{point}")
-        kept = np.nanmean(measured(runs["lstm-50"], "forget_gate_before")) if kind == "lstm" else 1
-        left = (np.nanmedian(measured(runs[f"{kind}-{T}"], "first_input_gradient_before")) for T in (50, 200))
-        rows.append([words, f"{kept:.3f}", *(f"{value:.0e}" for value in left),
-                     *(latched_share(runs[f"{kind}-{T}"]) for T in lengths)])  # fmt: skip
-    return table(*rows)
-
-
-def latch_feedback():
-    points = [("gates/hard-1", "lstm", "the question's"), ("gates/hard-5", "lstm", "forget gate's bias 5, hard"),
-              ("gates/sigmoid-5", "lstm", "forget gate's bias 5, logistic"),
-              ("gates/hard-1", "lstm-1997", "no forget gate, hard"),
-              ("answer/without-rate", "lstm", "forget gate 8, input gate −6, logistic")]  # fmt: skip
-    rows = [["", *(f"T = {T}, h feeds {back}" for T in (100, 200) for back in ("the state", "against it"))]]
-    for point, kind, words in points:
-        cells = []
-        for T in 100, 200:
-            run = networks(point)[f"{kind}-{T}"]
-            yes, weight = (measured(run, name) for name in ("fresh_accuracy", "recurrent_weight_before"))
-            cells += [f"{(yes[side] >= LATCHED).sum()}/{side.sum()}" for side in (weight > 0, weight < 0)]
-        rows.append([words, *cells])
-    return table(*rows)
-
-
-def latch_answer():
-    points = {
-        "gates/hard-1": "the question's: hard gates, input gate's bias 0, forget gate's 1",
-        "gates/sigmoid-1": "logistic gates, the same biases",
-        "answer/forget-alone": "logistic gates, forget gate 8",
-        "answer/input-alone": "logistic gates, input gate −6",
-        "answer/without-rate": "**logistic gates, input gate −6, forget gate 8**",
-        "answer/fresh": "the same, seeds 200 to 229",
-        "answer/confirmed": "the same, seeds 0 to 29, rate 0.03",
-        "answer/chosen": "the same, rate 0.03, seeds 100 to 129, on which biases were chosen",
-        "answer/rate-alone": "logistic gates, rate 0.03",
-        "answer/without-input": "logistic gates, rate 0.03, forget gate 8",
-        "answer/without-forget": "logistic gates, rate 0.03, input gate −6",
-        "answer/hard": "hard gates, input gate −2.5, forget gate 5, rate 0.005",
-    }
-    rows = [["one LSTM unit, 5 epochs", *(f"T = {T}: {words}" for T in (100, 200) for words in
-             ("latch", "accuracy, median [range]", "at ten times the length"))]]  # fmt: skip
-    for point, words in points.items():
-        cells = []
-        for T in 100, 200:
-            run = networks(point)[f"lstm-{T}"]
-            longer = np.nanmedian(measured(run, "ten_times_accuracy"))
-            cells += [latched_share(run), spread(run["measures"]["fresh_accuracy"], ".3f"), f"{longer:.3f}"]
-        rows.append([words, *cells])
+def latch_kinds():
+    runs = networks("figure/shuffled")
+    rows = [["T", "LSTM without forget gate", "p against simple RNN", "GRU", "p against LSTM"]]
+    for T in SHOWN:
+        simple, lstm, gru, old = (latches(runs[f"{kind}-{T}"]) for kind in NAME)
+        rows.append([T, share_of(old), p_value(paired(old, simple)), share_of(gru), p_value(paired(gru, lstm))])
     return table(*rows)
 
 
 def latch_gradient():
     runs = networks("figure/shuffled")
-    rows = [["T", *(f"{NAME[kind]}, {when}" for kind in NAME for when in
-             ("before training", "after, latched", "after, not"))]]  # fmt: skip
-    for T in 2, 10, 50, 100, 200:
-        cells = []
+    rows = [["T", "network", "before training", "after, networks that latch", "after, the others"]]
+    for T in 10, 50, 200:
         for kind in NAME:
-            before, after, fresh = (measured(runs[f"{kind}-{T}"], name) for name in (
-                "first_input_gradient_before", "first_input_gradient_after", "fresh_accuracy"))  # fmt: skip
-            for values in before, after[fresh >= LATCHED], after[fresh < LATCHED]:
-                cells.append(f"{np.median(values):.0e}" if len(values) else "–")
-        rows.append([f"{T}", *cells])
+            run = runs[f"{kind}-{T}"]
+            after, yes = measured(run, "first_input_gradient_after"), latches(run)
+            parts = measured(run, "first_input_gradient_before"), after[yes], after[~yes]
+            rows.append([T, NAME[kind], *map(median_of, parts)])
     return table(*rows)
 
 
-def latch_longer():
-    runs, lengths = networks("figure/shuffled"), (10, 20, 50, 100, 200)
-    rows = [["networks that latch at T, and of these at ten times T", *(f"T = {T}" for T in lengths)]]
-    for kind, words in NAME.items():
-        cells = []
-        for T in lengths:
-            at_T, longer = (measured(runs[f"{kind}-{T}"], f"{name}_accuracy") for name in ("fresh", "ten_times"))
-            cells.append(f"{(longer[at_T >= LATCHED] >= LATCHED).sum()} of {(at_T >= LATCHED).sum()}")
-        rows.append([words, *cells])
+def latch_start():
+    rows = [["start of the gates", "f", "derivative, positive weight", "derivative, negative weight"]]
+    for (point, kind), words in STARTS.items():
+        run = networks(point)[f"{kind}-200"]
+        kept = np.mean(measured(run, "forget_gate_before")) if kind == "lstm" else 1
+        weight, left = (measured(run, f"{name}_before") for name in ("recurrent_weight", "first_input_gradient"))
+        rows.append([words, f"{kept:.4f}", median_of(left[weight > 0]), median_of(left[weight < 0])])
     return table(*rows)
 
 
-TABLES = {"latch-figure": latch_figure, "latch-update": latch_update, "latch-time": latch_time,
-          "latch-gates": latch_gates, "latch-feedback": latch_feedback, "latch-answer": latch_answer,
-          "latch-gradient": latch_gradient, "latch-longer": latch_longer}  # fmt: skip
+def latch_gates():
+    lengths = (10, 50, 100, 200)
+    rows = [["start of the gates", *(f"T = {T}" for T in lengths)]]
+    for point, kind in GATES:
+        runs = networks(point)
+        rows.append([STARTS[point, kind], *(share_of(latches(runs[f"{kind}-{T}"])) for T in lengths)])
+    return table(*rows)
+
+
+def latch_feedback():
+    rows = [["start of the gates", "T", "positive weight", "negative weight", "p (Fisher)"]]
+    for point, kind in SIGNED:
+        for T in 100, 200:
+            sides = by_sign(networks(point)[f"{kind}-{T}"])
+            rows.append([STARTS[point, kind], T, *map(share_of, sides), p_value(fisher(*sides))])
+    return table(*rows)
+
+
+def latch_weight():
+    rows = [["T", "weight below −0.3", "weight between −0.3 and 0.3", "weight above 0.3"]]
+    for T in 100, 200:
+        run = networks("answer/forget-alone")[f"lstm-{T}"]
+        weight, yes = measured(run, "recurrent_weight_before"), latches(run)
+        rows.append([T, *(share_of(yes[part]) for part in (weight < -0.3, np.abs(weight) < 0.3, weight > 0.3))])
+    return table(*rows)
+
+
+def latch_answer():
+    points = {  # gates, forget bias, input bias, rate, seeds
+        "gates/hard-1": ("hard", "1", "0", "0.001", "0–29"),
+        "gates/sigmoid-1": ("logistic", "1", "0", "0.001", "0–29"),
+        "answer/forget-alone": ("logistic", "8", "0", "0.001", "0–29"),
+        "answer/input-alone": ("logistic", "1", "−6", "0.001", "0–29"),
+        "answer/without-rate": ("logistic", "8", "−6", "0.001", "0–29"),
+        "answer/fresh": ("**logistic**", "**8**", "**−6**", "**0.001**", "**200–229**"),
+        "answer/confirmed": ("logistic", "8", "−6", "0.03", "0–29"),
+        "answer/chosen": ("logistic", "8", "−6", "0.03", "100–129 (chosen on these)"),
+        "answer/rate-alone": ("logistic", "1", "0", "0.03", "0–29"),
+        "answer/without-input": ("logistic", "8", "0", "0.03", "0–29"),
+        "answer/without-forget": ("logistic", "1", "−6", "0.03", "0–29"),
+        "answer/hard": ("hard", "5", "−2.5", "0.005", "0–29 (chosen on these)"),
+    }
+    rows = [["gates", "forget bias", "input bias", "learning rate", "seeds", "latch, T = 100", "latch, T = 200"]]
+    for point, words in points.items():
+        rows.append([*words, *(share_of(latches(networks(point)[f"lstm-{T}"])) for T in (100, 200))])
+    return table(*rows)
+
+
+def latch_answer_longer():
+    rows = [["start of the gates", "T", "accuracy at T: median [range]", "of those that latch, at ten times T"]]
+    for point in "answer/forget-alone", "answer/without-rate", "answer/fresh", "answer/hard":
+        for T in 100, 200:
+            run = networks(point)[f"lstm-{T}"]
+            kept = share_of(holds(run)[latches(run)])
+            rows.append([STARTS[point, "lstm"], T, spread(run["measures"]["fresh_accuracy"], ".3f"), kept])
+    return table(*rows)
+
+
+def latch_time():
+    runs = {point: networks(point) for point in TIMES}
+    rows = [["network", *TIMES.values()]]
+    for kind in NAME:
+        rows.append([NAME[kind], *(share_of(over_lengths(found, kind, (50, 100, 200))) for found in runs.values())])
+    return table(*rows)
+
+
+def update_table(task):
+    """The shares of networks of the update's three kinds that latch in a task, at each length."""
+    runs, kinds = networks(f"update/{task}"), ("srnn", "lstm", "gru")
+    rows = [["T", *(NAME[kind] for kind in kinds)]]
+    for T in sorted({run["T"] for run in runs.values()}):
+        rows.append([T, *(share_of(latches(runs[f"{kind}-{T}"])) for kind in kinds)])
+    return table(*rows)
+
+
+def latch_front():
+    figure, relay, fresh = (networks(point) for point in ("figure/shuffled", "update/bit-relay", "answer/fresh"))
+    simple, lstm = (latches(figure[f"{kind}-50"]) for kind in ("srnn", "lstm"))
+    falls = [latches(figure[f"srnn-{T}"]).sum() for T in (50, 100, 200)]
+    first, *others = (over_lengths(relay, kind, (20, 30, 50, 70)) for kind in ("srnn", "lstm", "gru"))
+    best = latches(fresh["lstm-200"])
+    assert falls == sorted(falls, reverse=True) and paired(simple, lstm) < 0.05 and lstm.sum() < simple.sum()
+    assert all(paired(first, other) < 0.05 and first.sum() > other.sum() for other in others)
+    return table(
+        ["who latches", "paper", "question", "ours", "verdict"],
+        ["simple RNN, T = 50, 100, 200", "falls with T", "–", f"{', '.join(map(str, falls))} of 30", "same"],
+        ["LSTM, simple RNN, T = 50", "–", "LSTM worse", f"{lstm.sum()}, {simple.sum()} of 30", "same"],
+        ["LSTM, other biases, logistic gates, T = 200", "–", "should work", f"{best.sum()} of {best.size}", "it works"],
+        ["two signs: do they agree? best cell", "–", "GRU", "simple RNN", "differs"],
+    )
+
+
+TABLES = {
+    "latch-front": latch_front,
+    "latch-figure": latch_figure,
+    "latch-accuracy": latch_accuracy,
+    "latch-answer": latch_answer,
+    "latch-answer-longer": latch_answer_longer,
+    "latch-gradient": latch_gradient,
+    "latch-start": latch_start,
+    "latch-gates": latch_gates,
+    "latch-feedback": latch_feedback,
+    "latch-weight": latch_weight,
+    "latch-kinds": latch_kinds,
+    "latch-time": latch_time,
+    "latch-update": lambda: update_table("latch"),
+    "latch-relay": lambda: update_table("bit-relay"),
+}
+
+
+# ---------------------------------------------------------------------------------------------------- claims
+def figure_claims():
+    """Sentences on the question's figure."""
+    asker, shuffled = networks("figure/asker"), networks("figure/shuffled")
+    simple, lstm = (over_lengths(shuffled, kind, LENGTHS) for kind in ("srnn", "lstm"))
+    asked = [over_lengths(asker, kind, LENGTHS) for kind in ("srnn", "lstm")]
+    at_length = {T: [latches(shuffled[f"{kind}-{T}"]) for kind in ("srnn", "lstm")] for T in LENGTHS}
+    apart = [T for T, pair in at_length.items() if paired(*pair) < 0.05]
+    assert all(at_length[T][0].sum() > at_length[T][1].sum() for T in apart)
+    assert paired(simple, lstm) < 0.05 and simple.sum() > lstm.sum()
+    assert paired(*asked) < 0.05 and asked[0].sum() > asked[1].sum()
+    failed, others = (
+        np.concatenate([np.array(run["final"]["val_accuracy"], float)[~latches(run)] for run in found.values()])
+        for found in (asker, shuffled)
+    )
+    falls = (f"{at_length[T][0].sum()}/30 at T = {T}" for T in (2, 100, 200))
+    return [
+        f"Over all {len(LENGTHS)} lengths, {share_of(simple)} simple RNNs latch and {share_of(lstm)} LSTMs "
+        f"({p_value(paired(simple, lstm))}).",
+        f"At {len(apart)} of the {len(LENGTHS)} lengths the difference is significant by itself (p < 0.05).",
+        f"In our runs the share falls, too: {', '.join(falls)}.",
+        f"The median accuracy of networks that do not latch, on held-out sequences, is {np.median(failed):.1f} on the "
+        f"left and {np.median(others):.1f} on the right.",
+        f"Of the networks that do not latch, {share_of(failed <= 0.01)} score at most 0.01 there.",
+        f"With this split, too, more simple RNNs latch than LSTMs: {share_of(asked[0])} against "
+        f"{share_of(asked[1])} over all lengths ({p_value(paired(*asked))}).",
+    ]
+
+
+def headline_claim():
+    """The first sentences of the report and of the front page: shares at T = 50; at T = 100, 200 with other biases."""
+    simple, lstm = (latches(networks("figure/shuffled")[f"{kind}-50"]) for kind in ("srnn", "lstm"))
+    assert paired(simple, lstm) < 0.05 and lstm.sum() < simple.sum()
+    return simple, lstm, *(latches(networks("answer/fresh")[f"lstm-{T}"]) for T in (100, 200))
+
+
+def answer_claims():
+    """Sentences on the biases with which an LSTM unit latches."""
+    simple, lstm, at_100, at_200 = headline_claim()
+    forget, both, only_input, hard, fresh = (
+        networks(f"answer/{point}") for point in ("forget-alone", "without-rate", "input-alone", "hard", "fresh")
+    )
+    yes = {T: [latches(runs[f"lstm-{T}"]) for runs in (forget, both)] for T in (100, 200)}
+    assert all(paired(*pair) < 0.05 and pair[0].sum() < pair[1].sum() for pair in yes.values())
+    assert not any(latches(run).any() for run in only_input.values())
+    counts = [int(found.sum()) for found in (yes[100][1], yes[200][1], at_100, at_200)]
+    missed = np.sort(measured(both["lstm-200"], "fresh_accuracy")[~yes[200][1]])
+    failed = measured(fresh["lstm-200"], "fresh_accuracy")[~at_200]
+    assert len(missed) == 2 and len(failed) == 1
+    kept = [
+        share_of(holds(runs[f"lstm-{T}"])[latches(runs[f"lstm-{T}"])]) for runs in (fresh, hard) for T in (100, 200)
+    ]
+    return [
+        f"**With the settings of the question and a random split, {share_of(lstm)} LSTMs latch at T = 50, and "
+        f"{share_of(simple)} simple RNNs ({p_value(paired(simple, lstm))}). With other initial biases and smooth "
+        f"(logistic) gates, {share_of(at_100)} LSTMs latch at T = 100 and {share_of(at_200)} at T = 200.**",
+        *(
+            f"at T = {T}, {share_of(alone)} networks latch with the forget bias alone and {share_of(two)} with "
+            f"both ({p_value(paired(alone, two))})"
+            for T, (alone, two) in yes.items()
+        ),
+        f"with both biases the LSTM latches in {min(counts)} to {max(counts)} of 30 cases",
+        f"With the input bias alone, {share_of(latches(only_input['lstm-100']))} latch at T = 100 and "
+        f"{share_of(latches(only_input['lstm-200']))} at T = 200.",
+        f"The two networks of seeds 0 to 29 that miss 99 % at T = 200 are right on {100 * missed[0]:.1f} % and "
+        f"{100 * missed[1]:.1f} % of the sequences; the one of seeds 200 to 229 is right on {100 * failed[0]:.1f} "
+        "%.",
+        f"Of the networks of seeds 200 to 229 that latch at T = 100, {kept[0]} also latch on sequences ten times "
+        f"longer, and {kept[1]} of those that latch at T = 200.",
+        f"Of the networks with hard gates that latch, {kept[2]} still latch at ten times T = 100 and {kept[3]} at "
+        "ten times T = 200.",
+    ]
+
+
+def gradient_claims():
+    """Sentences on the derivative of the answer with respect to the first input."""
+    runs = networks("figure/shuffled")
+    simple, lstm = (measured(runs[f"{kind}-50"], "first_input_gradient_before") for kind in ("srnn", "lstm"))
+    more = simple > lstm
+    forgets = np.mean(measured(runs["lstm-50"], "forget_gate_before"))
+    left = [measured(runs[f"lstm-{T}"], "forget_gate_after")[~latches(runs[f"lstm-{T}"])] for T in (50, 100, 200)]
+    left = float(np.median(np.concatenate(left)))
+    failed = [(kind, T) for kind in NAME for T in (50, 100, 200)]
+    rest = np.concatenate(
+        [
+            measured(runs[f"{kind}-{T}"], "first_input_gradient_after")[~latches(runs[f"{kind}-{T}"])]
+            for kind, T in failed
+        ]
+    )
+    return [
+        f"the forget gate of the question's LSTM is {forgets:.2f}",
+        f"At T = 50 it is {median_of(simple)} in simple RNNs and {median_of(lstm)} in LSTMs. In {share_of(more)} "
+        f"pairs it is larger in the simple RNN ({p_value(sign_test(int(more.sum()), int((~more).sum())))}).",
+        f"the median of their forget gates is {left:.2f} after training, so that ten steps leave "
+        f"{100 * left**10:.0f} % of a state",
+        f"After training it is at most {power(rest.max())} in all {len(rest)} networks that do not latch at T = 50, "
+        "100 or 200.",
+    ]
+
+
+def gates_claims():
+    """Sentences on the forget gate, and on cells without forget gate."""
+    figure, hard, question = (networks(point) for point in ("figure/shuffled", "gates/hard-5", "gates/hard-1"))
+    simple = {T: latches(figure[f"srnn-{T}"]) for T in (50, 200)}
+    open_gate, old = (
+        {T: latches(runs[f"{kind}-{T}"]) for T in (50, 200)} for runs, kind in ((hard, "lstm"), (question, "lstm-1997"))
+    )
+    asked = {T: latches(question[f"lstm-{T}"]) for T in (50, 200)}
+    assert all(paired(open_gate[T], asked[T]) < 0.05 for T in asked)
+    assert paired(open_gate[50], simple[50]) < 0.05 and open_gate[50].sum() < simple[50].sum()
+    assert paired(open_gate[200], simple[200]) < 0.05 and open_gate[200].sum() > simple[200].sum()
+    assert all(paired(old[T], simple[T]) >= 0.05 for T in simple)
+    ranges = [
+        [over_lengths(figure, kind, range(first, last + 1, 10)) for kind in ("lstm-1997", "srnn")]
+        for first, last in ((30, 100), (110, 200))
+    ]
+    assert all(paired(*pair) < 0.05 for pair in ranges)
+    assert ranges[0][0].sum() < ranges[0][1].sum() and ranges[1][0].sum() > ranges[1][1].sum()
+    return [
+        *(
+            f"{share_of(open_gate[T])} against {share_of(asked[T])} at T = {T} "
+            f"({p_value(paired(open_gate[T], asked[T]))})"
+            for T in asked
+        ),
+        f"At T = 50 it latches less often than the simple RNN, {open_gate[50].sum()}/30 against "
+        f"{simple[50].sum()}/30 ({p_value(paired(open_gate[50], simple[50]))}), and at T = 200 more often, "
+        f"{open_gate[200].sum()}/30 against {simple[200].sum()}/30 "
+        f"({p_value(paired(open_gate[200], simple[200]))}).",
+        f"The LSTM without forget gate latches in {share_of(old[50])} networks at T = 50 and in "
+        f"{share_of(old[200])} at T = 200. We cannot distinguish either share from that of the simple RNN "
+        f"({p_value(paired(old[50], simple[50]))} and {p_value(paired(old[200], simple[200]))}).",
+        f"From T = 30 to 100 it latches less often than the simple RNN, {share_of(ranges[0][0])} against "
+        f"{share_of(ranges[0][1])} ({p_value(paired(*ranges[0]))}).",
+        f"From T = 110 to 200 it latches more often, {share_of(ranges[1][0])} against {share_of(ranges[1][1])} "
+        f"({p_value(paired(*ranges[1]))}).",
+    ]
+
+
+def feedback_claims():
+    """Sentences on the sign and the size of the initial recurrent weight."""
+    sides = {(point, kind, T): by_sign(networks(point)[f"{kind}-{T}"]) for point, kind in SIGNED for T in (100, 200)}
+    hard, old, both = (
+        {T: sides[point, kind, T] for T in (100, 200)}
+        for point, kind in (("gates/hard-5", "lstm"), ("gates/hard-1", "lstm-1997"), ("answer/without-rate", "lstm"))
+    )
+    assert fisher(*hard[200]) < 0.05 <= fisher(*hard[100]) and max(fisher(*old[T]) for T in old) < 0.05
+    assert fisher(*both[200]) >= 0.05
+    forget, two = networks("answer/forget-alone"), networks("answer/without-rate")
+    lost, left = (measured(runs["lstm-200"], "first_input_gradient_before") for runs in (forget, two))
+    assert np.mean(lost < left.min()) > 0.5
+    weight = {T: measured(forget[f"lstm-{T}"], "recurrent_weight_before") for T in (100, 200)}
+    yes = {T: latches(forget[f"lstm-{T}"]) for T in (100, 200)}
+    small = np.abs(weight[100]) < 0.3
+    assert fisher(yes[100][small], yes[100][weight[100] < -0.3]) < 0.05
+    assert left.min() > 1e-20
+    saturated = latches(forget["lstm-200"])[(weight[200] > 0) & (lost < 1e-20)]
+    return [
+        f"At T = 200 and with a forget bias of 5 and hard gates, {share_of(hard[200][0])} cells with a positive "
+        f"weight latch and {share_of(hard[200][1])} with a negative weight ({p_value(fisher(*hard[200]))}, "
+        "Fisher's exact test).",
+        f"Without forget gate, {share_of(old[200][0])} cells with a positive weight latch and "
+        f"{share_of(old[200][1])} with a negative weight ({p_value(fisher(*old[200]))}).",
+        f"At T = 100 the cells without forget gate differ in the same way ({p_value(fisher(*old[100]))}), but with "
+        f"a forget bias of 5 we cannot distinguish the two signs ({p_value(fisher(*hard[100]))}).",
+        f"With both biases the derivative is at least {power(left.min())} in all {left.size} cells of seeds 0 to "
+        f"29. With the forget bias of 8 alone it is smaller than that in {share_of(lost < left.min())} cells. "
+        f"Of these, {saturated.size} have a positive weight and a derivative below 10⁻²⁰, and "
+        f"{share_of(saturated)} of them latch.",
+        f"except with an input bias of −6, where {both[200][1].sum()} of {both[200][1].size} latch",
+        f"{both[200][0].sum()}/{both[200][0].size} with a positive weight and "
+        f"{both[200][1].sum()}/{both[200][1].size} with a negative weight at T = 200 "
+        f"({p_value(fisher(*both[200]))})",
+    ]
+
+
+def kinds_claims():
+    """Sentences on the other two cells, over all lengths."""
+    runs = networks("figure/shuffled")
+    simple, lstm, gru, old = (over_lengths(runs, kind, LENGTHS) for kind in NAME)
+    assert paired(gru, lstm) < 0.05 and gru.sum() < lstm.sum() and paired(old, lstm) < 0.05 and old.sum() > lstm.sum()
+    assert not over_lengths(runs, "gru", range(30, 201, 10)).any()
+    return [
+        f"Over all {len(LENGTHS)} lengths, {share_of(gru)} GRUs latch, fewer than LSTMs with their "
+        f"{share_of(lstm)} ({p_value(paired(gru, lstm))}). From T = 30 on no GRU latches.",
+        f"Without forget gate, {share_of(old)} LSTMs latch, more than with it ({p_value(paired(old, lstm))}).",
+    ]
+
+
+def time_claims():
+    """Sentences on more epochs and a higher rate."""
+    runs = {point: networks(point) for point in TIMES}
+    cells = [(kind, T) for kind in NAME for T in (50, 100, 200)]
+    yes = {point: {cell: latches(found[f"{cell[0]}-{cell[1]}"]) for cell in cells} for point, found in runs.items()}
+    base, epochs, rate, both = yes.values()
+    gains = [int(epochs[cell].sum() - base[cell].sum()) for cell in cells]
+    p_epochs = min(paired(epochs[cell], base[cell]) for cell in cells)
+    p_rate = {cell: paired(rate[cell], base[cell]) for cell in cells}
+    worst = min(p_rate, key=p_rate.get)
+    others = min(p for cell, p in p_rate.items() if cell != worst)
+    assert min(gains) >= 0 and p_epochs >= 0.05 and worst == ("srnn", 100) and p_rate[worst] < 0.05 <= others
+    assert rate[worst].sum() < base[worst].sum()
+    lstm = np.concatenate([found["lstm", T] for found in (epochs, rate, both) for T in (50, 100, 200)])
+    most = max(int(found["lstm", T].sum()) for found in yes.values() for T in (50, 100, 200))
+    assert most <= 1
+    gru_both, gru = (np.concatenate([found["gru", T] for T in (50, 100, 200)]) for found in (both, base))
+    assert not any(found["gru", T].any() for found in (base, epochs, rate) for T in (50, 100, 200))
+    return [
+        f"With three times the epochs, no row gains more than {max(gains)} networks of thirty. We cannot "
+        f"distinguish any of the {len(cells)} pairs of shares ({p_value(p_epochs).replace('=', '≥')}).",
+        f"With ten times the rate, the clearest change is that of simple RNNs at T = 100: {share_of(rate[worst])} "
+        f"against {share_of(base[worst])} ({p_value(p_rate[worst])}, or {min(1, len(cells) * p_rate[worst]):.2f} "
+        f"after a Bonferroni correction for {len(cells)} comparisons). We cannot distinguish the other "
+        f"{len(cells) - 1} pairs ({p_value(others).replace('=', '≥')}).",
+        f"With both, {share_of(gru_both)} GRUs latch over the three lengths, and none of {gru.size} in each of the "
+        f"other settings ({p_value(paired(gru_both, gru))}).",
+        f"Over the three changed settings and three lengths, {share_of(lstm)} LSTMs latch.",
+        f"no LSTM row is above {most} of 30",
+    ]
+
+
+def update_claims():
+    """Sentences on the two tasks of the question's update."""
+    kinds, found = ("srnn", "lstm", "gru"), []
+    for task in "latch", "bit-relay":
+        runs = networks(f"update/{task}")
+        yes = [over_lengths(runs, kind, sorted({run["T"] for run in runs.values()})) for kind in kinds]
+        p = [paired(yes[a], yes[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
+        assert yes[0].sum() > yes[1].sum() > yes[2].sum() and max(p) < 0.05
+        found.append(
+            f"{share_of(yes[0])} for the simple RNN, {share_of(yes[1])} for the LSTM and {share_of(yes[2])} for "
+            f"the GRU ({p_value(max(p))} for each of the three pairs)"
+        )
+    return [
+        f"In latching, the shares over all six lengths are {found[0]}.",
+        f"In our bit relay they are {found[1]}.",
+    ]
+
+
+def longer_claims():
+    """Sentences on sequences that are ten times longer, and on the behaviour of the units."""
+    runs = networks("figure/shuffled")
+    kept = {
+        kind: np.concatenate([holds(run)[latches(run)] for run in runs.values() if run["cell"] == kind])
+        for kind in NAME
+    }
+    simple, lstm, gru, old = kept.values()
+    assert fisher(gru, lstm) < 0.05 and 0.5 < gru.mean() < min(simple.mean(), lstm.mean(), old.mean())
+    units = [run for run in runs.values() if run["cell"] == "srnn"]
+    weight = np.concatenate([measured(run, "recurrent_weight_after") for run in units])
+    yes = np.concatenate([latches(run) for run in units])
+    return [
+        f"Over all {len(LENGTHS)} lengths of training, {share_of(simple)} simple RNNs that latch also latch at "
+        f"ten times the length, {share_of(lstm)} LSTMs, {share_of(old)} LSTMs without forget gate, and "
+        f"{share_of(gru)} GRUs, fewer than LSTMs ({p_value(fisher(gru, lstm))}, Fisher's exact test).",
+        f"After training, {share_of(np.abs(weight[yes]) > 1)} simple RNNs that latch have a recurrent weight "
+        f"above 1 in size, and {share_of(np.abs(weight[~yes]) > 1)} of those that do not.",
+        f"In {share_of(weight[yes] < 0)} of those that latch the weight is negative",
+    ]
+
+
+def landscape_claims():
+    """Sentences on the cliff: the largest step of the loss between neighbouring points of the grid after T steps."""
+    found = lab.landscape()
+    steps = {
+        name: [
+            max(np.abs(np.diff(found[name][T - 1].astype(float), axis=axis)).max() for axis in (0, 1))
+            for T in (1, 4, 50)
+        ]
+        for name in ("unit", "lstm")
+    }
+    assert all(first < 0.1 and fourth > 0.25 for first, fourth, _ in steps.values()), "a cliff forms within four steps"
+    one, four, fifty = zip(*steps.values())
+    return [
+        f"For the unit the largest jump is {one[0]:.2f} after one step, {four[0]:.2f} after four and {fifty[0]:.2f} "
+        f"after fifty; for the LSTM cell it is {one[1]:.2f}, {four[1]:.2f} and {fifty[1]:.2f}.",
+    ]
+
+
+def report_claims():
+    """Sentences of the report."""
+    parts = (
+        figure_claims,
+        answer_claims,
+        gradient_claims,
+        gates_claims,
+        feedback_claims,
+        kinds_claims,
+        time_claims,
+        update_claims,
+        longer_claims,
+        landscape_claims,
+    )
+    return [sentence for part in parts for sentence in part()]
+
+
+def front_claims():
+    """Sentences of the front page."""
+    simple, lstm, _, at_200 = headline_claim()
+    return [
+        f"**With other biases and logistic gates, {share_of(at_200)} LSTM units keep the first sign over 200 steps.** "
+        f"With the question's settings {lstm.sum()}/{lstm.size} do so over 50 steps, and {simple.sum()}/{simple.size} "
+        "simple RNNs.",
+    ]
+
+
+CLAIMS = {"results/information_latching/README.md": report_claims, "README.md": front_claims}

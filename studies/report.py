@@ -1,7 +1,8 @@
-"""What studies share: reading runs, measures of trained networks, and the parts of Markdown tables."""
+"""Functions that studies share: to read runs, measure trained networks, compute statistics, write Markdown tables."""
 
 import hashlib
 import json
+import math
 import shlex
 import sys
 import zipfile
@@ -14,19 +15,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def results_folder(lab, point):
-    """The folder of a point of the studies of an experiment (its module)."""
+    """The folder of a point. lab: the module of its experiment."""
     return ROOT / "results" / lab.EXPERIMENT / point
 
 
 def load_point(lab, point):
-    """results.json of a point, with its measures; exits with status 1 and one line if a file is missing or damaged."""
+    """Read results.json of a point, with its measures. Exits with status 1 and one line; see load_run."""
     return load_run(results_folder(lab, point), lab.EXPERIMENT, f"python3 -m studies run {lab.EXPERIMENT}/{point}")
 
 
 def load_run(directory, experiment, command):
-    """results.json of a run; each of its networks also has what measures.json says of it.
+    """Read results.json of a run. The values of measures.json are added to those of each network.
 
-    Exits with status 1 and one line, which names the command that makes a missing file.
+    Exits with status 1 and one line if a file is missing or damaged; the line names the command that makes the file.
     """
     path = directory / "results.json"
     try:
@@ -45,11 +46,11 @@ def load_run(directory, experiment, command):
 
 
 def measure_run(study, directory):
-    """Write measures.json of a run from its trained weights; study: the module that has lab and measure.
+    """Write measures.json of a run from its trained weights. study: a module with lab and measure.
 
-    study.measure(options, name, theta) takes the options of the run, the name of a network and its parameters (S, P),
-    and returns nested dicts with arrays whose last axis is the seed, such as {"measures": {name: (S,)}}; only arrays
-    named step have no seeds. A diverged seed has no measures.
+    study.measure(options, name, theta) takes the options of the run, the name of a network and its parameters (S, P).
+    It returns nested dicts of arrays whose last axis is the seed, such as {"measures": {name: (S,)}}. Only arrays with
+    the name step have no axis of seeds. A diverged seed has no measures.
     """
     lab = study.lab
     try:
@@ -58,7 +59,7 @@ def measure_run(study, directory):
         with np.load(path) as file:
             arrays = dict(file)
     except (OSError, ValueError, StopIteration, zipfile.BadZipFile, zlib.error):
-        sys.exit(f"{directory} lacks results.json, or a snapshots.npz or weights.npz that can be read")
+        sys.exit(f"{directory} has no readable results.json, or no readable snapshots.npz or weights.npz")
     options = lab.parse_options(shlex.split(results["command"])[2:])[0]
     runs = {}
     for name, run in results["runs"].items():
@@ -73,7 +74,7 @@ def measure_run(study, directory):
 
 
 def only_alive(measured, alive):
-    """Nested dicts of arrays (..., S) with NaN for seeds that are not alive (S,)."""
+    """Nested dicts of arrays (..., S) with NaN for each seed for which alive (S,) is False."""
     if not isinstance(measured, dict):
         return np.where(alive, measured, np.nan)
     return {name: value if name == "step" else only_alive(value, alive) for name, value in measured.items()}
@@ -86,8 +87,57 @@ def wilson(k, n, z=1.959964):
     return f"{low:.1f}–{high:.1f} %"
 
 
+def share(k, n):
+    """A share with its 95 % Wilson interval, as text."""
+    return f"{k}/{n} ({wilson(k, n)})"
+
+
+def sign_test(more, less):
+    """The p-value of the two-sided sign test. more, less: numbers of pairs with a difference above and below zero."""
+    n, k = int(more + less), int(min(more, less))
+    return min(1.0, 2 * sum(math.comb(n, j) for j in range(k + 1)) / 2**n) if n else 1.0
+
+
+def fisher_test(k, n, other_k, other_n):
+    """The p-value of Fisher's exact two-sided test of the shares k / n and other_k / other_n."""
+    total = k + other_k
+
+    def ways(j):
+        """The number of ways in which j of the total are among the n."""
+        return math.comb(n, j) * math.comb(other_n, total - j) if 0 <= total - j <= other_n else 0
+
+    found = [ways(j) for j in range(min(n, total) + 1)]
+    return sum(number for number in found if number <= ways(k)) / sum(found)
+
+
+def p_value(p):
+    """A p-value as text."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def bootstrap(values, statistic=np.mean, draws=10000):
+    """The 95 % percentile bootstrap interval (low, high) of a statistic of values. Each call gives the same interval.
+
+    statistic: a function of an array (draws, n) and axis, such as np.mean or np.median.
+    """
+    values = np.asarray(values, float)
+    chosen = np.random.default_rng(0).integers(len(values), size=(draws, len(values)))
+    low, high = np.percentile(statistic(values[chosen], axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def at_least(value, digits=2):
+    """A lower bound as text, rounded down."""
+    return f"{math.floor(value * 10**digits) / 10**digits:.{digits}f}"
+
+
+def at_most(value, digits=2):
+    """An upper bound as text, rounded up."""
+    return f"{math.ceil(value * 10**digits) / 10**digits:.{digits}f}"
+
+
 def spread(values, form):
-    """Median and range of the values that there are, and of how many if some are missing, as text."""
+    """Median and range of values as text. If some are None, the text also has the number of the others."""
     there = [value for value in values if value is not None]
     if not there:
         return "–"
@@ -96,6 +146,6 @@ def spread(values, form):
 
 
 def table(*rows):
-    """A Markdown table, its first row the head."""
+    """A Markdown table. The first row is the header."""
     head, *body = [f"| {' | '.join(map(str, row))} |" for row in rows]
     return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])

@@ -1,17 +1,20 @@
-"""Cut command lines into shards of seeds, run the shards side by side, merge what they leave. Knows no experiment.
+"""Cut command lines into shards of seeds, run the shards in parallel, and merge their results.
 
 A shard is the text of a script (and of a study that watches its training), a command line and some of the seeds. It
-runs as a process of its own with one BLAS thread, in a folder that holds these texts and what the run writes. A seed
-alone has the same weights as among others, so that merged shards are what one process would have left.
+runs as a separate process with one BLAS thread, in a folder that holds these texts and the files of the run. A seed
+gets the same weights alone and with other seeds, so the merged shards equal the results of one process. The runner does
+not depend on the experiments.
 
-While a run is at work its folder has .shards/KEY-SEED-N, one for each shard, of N seeds from SEED on, with shard.json
-(its seeds), the texts, log.txt and run/ (what the script writes). KEY is a hash of the texts and of the command line
-without its seeds: shards of another version of a script are not used. A shard is finished when run/results.json is
-there, which scripts write last. .shards/again says that a finished run is to be replaced.
+While a job runs, its folder has one folder .shards/KEY-SEED-N for each shard: N seeds, of which SEED is the first. It
+holds shard.json (the seeds), the texts, log.txt and run/ (the files of the script). KEY is a hash of the texts and of
+the command line without its seeds, so shards of another version of a script are not used. A shard is finished when
+run/results.json exists, because scripts write this file last. The file .shards/again marks a finished run that will be
+replaced.
 """
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import json
@@ -29,11 +32,11 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST = 20 * 60  # seconds that a shard may take
-PATIENCE = 10  # seconds in which the shards of a runner that was killed end
-WITHOUT_SEEDS = ("step", "batch_loss", "paper")  # lists of results.json without an axis of seeds
+LONGEST = 20 * 60  # the largest number of seconds of a shard
+PATIENCE = 10  # seconds to wait for the shards of a killed runner
+WITHOUT_SEEDS = ("step", "batch_loss", "paper")  # lists of results.json that have no axis of seeds
 
-# Runs in a shard's process. It ends when the process that started it is gone.
+# The program of a shard's process. It ends when the process that started it has ended.
 DRIVER = """
 import importlib, os, sys, threading, time
 parent = int(sys.argv.pop(1))
@@ -50,16 +53,16 @@ sys.exit(importlib.import_module(script).main(argv, **watch))
 
 
 class Failed(Exception):
-    """A shard that did not end well: how it ended, and its last lines."""
+    """A shard failed. Arguments: how it ended, and its last lines."""
 
 
 @dataclass
 class Job:
-    """A command line of a script, to be run by seeds.
+    """A command line of a script that runs in shards of seeds.
 
-    texts: {path: text} of what a shard's folder holds; study: the module that watches training, or ""; argv: without
-    options for seeds, output and recorded seed; lab: the script as a module, which parsed the command line; origin: the
-    commit of the texts, and whether they differ from it, known when the job is to run.
+    lab: the script as a module. texts: {path: text} of the files in a shard's folder. study: the module that watches
+    training, or "". argv: the options other than seeds, output and recorded seed. origin: the commit of the texts, and
+    whether the texts differ from it; set before the job runs.
     """
 
     lab: object
@@ -101,7 +104,7 @@ def refuse(message):
 
 
 def spell(seeds):
-    """Seeds as --seeds takes them, shortened if there are many."""
+    """The text of seeds for --seeds, with ranges."""
     runs = []
     for seed in seeds:
         if runs and seed == runs[-1][1] + 1:
@@ -112,7 +115,13 @@ def spell(seeds):
 
 
 def load_script(path):
-    """The script at path as a module."""
+    """The script at path as a module. It is loaded again only if the file has changed."""
+    return script_as_of(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def script_as_of(path, changed):
+    """The script at path as a module. changed: the time of the file's last change."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)
@@ -121,7 +130,7 @@ def load_script(path):
 
 
 def without(argv, names):
-    """Words of a command line without these options and their values."""
+    """The words of a command line without these options and their values."""
     kept, skip = [], False
     for word in argv:
         if not skip and word.partition("=")[0] not in names:
@@ -131,14 +140,14 @@ def without(argv, names):
 
 
 def make_job(script, argv, study=None):
-    """The job of a command line; exits with status 2 where the script's own command line would."""
+    """The job of a command line. Exits with status 2 if the script itself would exit with status 2."""
     path = script if script.is_absolute() else ROOT / script
     if path.suffix != ".py" or not path.is_file() or "\ndef parse_options(" not in path.read_text():
         refuse(f"{script} is not a script of an experiment")
     lab = load_script(path)
     options = lab.parse_options(without(argv, ("--resume",)))[0]
     if options.gradcheck:
-        refuse(f"--gradcheck is not cut into shards; python3 {path.name} --gradcheck")
+        refuse(f"--gradcheck cannot run in shards; python3 {path.name} --gradcheck")
     texts = {path.name: path.read_text()}
     if study:
         for name in "__init__", "report", study:
@@ -153,18 +162,18 @@ def make_job(script, argv, study=None):
 
 
 def in_one_form(command):
-    """A command without --force, and without a slash at the end of a folder."""
+    """A command without --force and without slashes at the ends of words, for comparisons."""
     return shlex.join(word.rstrip("/") for word in without(shlex.split(command), ("--force",)))
 
 
 def finished_command(out):
-    """The command of the run that a folder holds, in one form, or None."""
+    """The command (see in_one_form) of the finished run in a folder, or None."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return in_one_form(json.loads((out / "results.json").read_text())["command"])
 
 
 def finished(job):
-    """Whether the folder of a job holds its run, and no start has said that it is to be run again."""
+    """Whether the folder of a job holds its results, and no start with --again will replace them."""
     return finished_command(job.out) == in_one_form(job.command) and not (job.out / ".shards" / "again").exists()
 
 
@@ -181,7 +190,7 @@ def origin_of(job):
 
 
 def estimate(job, lock):
-    """Seconds that all seeds of a job take in one process: those of the finished run, or the script's own estimate."""
+    """Seconds that all seeds of a job take in one process, from its finished run or from the script's own estimate."""
     if finished_command(job.out) == in_one_form(job.command):
         runs = json.loads((job.out / "results.json").read_text())["runs"]
         return sum(run["wall_clock_s"] for run in runs.values())
@@ -204,9 +213,10 @@ def estimate(job, lock):
 
 
 def cut(job, wanted, most, lock):
-    """The shards of a job: those that an earlier start left, and the other seeds in as many as wanted or more.
+    """The shards of a job: those of an earlier start, and new ones for the remaining seeds.
 
-    wanted: shards that keep all workers busy; most: seeds in a shard; if None, so many that it ends within LONGEST.
+    wanted: the number of new shards that keeps all workers busy. most: seeds in a shard; if None, as many as end within
+    LONGEST seconds.
     """
     shards, known = [], set()
     for folder in sorted((job.out / ".shards").glob(f"{job.key}-*")):
@@ -221,7 +231,7 @@ def cut(job, wanted, most, lock):
     pieces = math.ceil(len(left) / most) if most else min(wanted, len(left))
     for piece in np.array_split(left, pieces) if left else []:
         folder = job.out / ".shards" / f"{job.key}-{piece[0]}-{len(piece)}"
-        shutil.rmtree(folder, ignore_errors=True)  # of other seeds, or left half-made
+        shutil.rmtree(folder, ignore_errors=True)  # it has other seeds, or is incomplete
         shards.append(Shard(job, piece.tolist(), folder))
         folder.mkdir()
         job.lab.write_whole(folder / "shard.json", lambda file: file.write(json.dumps(shards[-1].seeds).encode()))
@@ -232,7 +242,7 @@ def cut(job, wanted, most, lock):
 
 
 def start(job, seeds, folder, stdout, lock):
-    """Start the process of some seeds of a job in a folder; what the script writes goes to folder/run."""
+    """Start a process that trains some seeds of a job. The script writes to folder/run."""
     for name, text in job.texts.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
@@ -248,7 +258,7 @@ def start(job, seeds, folder, stdout, lock):
 
 
 def run_shard(shard, running, lock):
-    """Run a shard to its end; returns its seconds. Raises Failed. running: where its process is while it runs."""
+    """Run a shard. Returns its time in seconds, or raises Failed. running: the set of processes that run now."""
     started = time.monotonic()
     try:
         with open(shard.folder / "log.txt", "w+") as log:
@@ -267,10 +277,9 @@ def run_shard(shard, running, lock):
 
 @contextlib.contextmanager
 def locked(out):
-    """Hold the lock of a run's folder, in which one runner works at a time; gives its file.
+    """Hold the lock of a run's folder, so that only one runner works in it. Yields the lock's file descriptor.
 
-    Waits until the processes of a runner that was killed have ended. At the end the folder .shards is removed if
-    nothing but the lock is in it.
+    Waits until the processes of a killed runner have ended. At the end, .shards is removed if it holds only the lock.
     """
     path, started = out / ".shards" / "lock", time.monotonic()
     while True:
@@ -289,7 +298,7 @@ def locked(out):
             if time.monotonic() - started > PATIENCE:
                 sys.exit(f"another run is at work in {out}")
             time.sleep(0.1)
-        file.close()  # somebody's lock, or one that was removed with .shards while we waited
+        file.close()  # another runner holds the lock, or removed it during the wait
     with file:
         yield file.fileno()
         if path.exists() and len([*path.parent.iterdir()]) == 1:
@@ -297,10 +306,10 @@ def locked(out):
 
 
 def prepare(job, again, wanted, most, lock):
-    """The shards of a job whose lock is held, or none if it is finished."""
+    """The shards of a job; an empty list if the job is finished. The caller holds the job's lock."""
     mark = job.out / ".shards" / "again"
-    anew = again and not mark.exists()  # else a start with --again goes on
-    if anew or finished(job):  # by another runner, or by one that was killed before it removed the shards
+    anew = again and not mark.exists()  # if the mark exists, an earlier start with --again continues
+    if anew or finished(job):  # another runner finished it, or was killed before it removed the shards
         for path in mark.parent.glob("*/"):
             shutil.rmtree(path)
     if anew:
@@ -312,9 +321,10 @@ def prepare(job, again, wanted, most, lock):
 
 
 def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
-    """Run jobs by shards on so many processes of this machine; returns how many shards and merges failed.
+    """Run jobs in shards. Returns the number of failed shards and merges.
 
-    most: seeds in a shard, or None; again: run finished jobs, too; finish(job) is called when a job's files are there.
+    workers: processes that run at the same time. most: seeds in a shard, or None. again: also run finished jobs.
+    finish(job) is called when the files of a job are complete.
     """
     pending = [job for job in jobs if again or not finished(job) or (job.out / ".shards").exists()]
     failed, running = 0, set()
@@ -332,9 +342,9 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
         wanted = 1 if len(pending) >= 2 * workers else workers
         shards = {id(job): prepare(job, again, wanted, most, locks[id(job)]) for job in pending}
         todo = [shard for job in pending for shard in shards[id(job)] if not shard.finished]
-        left = {id(job): sum(shard.job is job for shard in todo) for job in pending}  # shards that have yet to end well
+        left = {id(job): sum(shard.job is job for shard in todo) for job in pending}  # shards that are not finished yet
         for job in pending:
-            if shards[id(job)] and not left[id(job)]:  # killed before they were merged
+            if shards[id(job)] and not left[id(job)]:  # a runner was killed before it merged them
                 failed += not merge_well(job)
         executor = stack.enter_context(ThreadPoolExecutor(workers))
         futures = {executor.submit(run_shard, shard, running, locks[id(shard.job)]): shard for shard in todo}
@@ -355,7 +365,7 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
 
 
 def completed(futures):
-    """Shards as they end: the shard, words about its end and the time left, and its last lines if it failed."""
+    """For each shard that ends, yield it, a text with its time and the time left, and its last lines if it failed."""
     started, done, left = time.monotonic(), 0, set(futures)
     while left:
         ended, left = wait(left, return_when=FIRST_COMPLETED)
@@ -373,7 +383,7 @@ def completed(futures):
 
 
 def merge(job, shards, finish):
-    """Write to job.out what one process would have written, and remove the shards."""
+    """Write the same files to job.out as one process, then remove the shards."""
     found = [json.loads((shard.folder / "run" / "results.json").read_text()) for shard in shards]
     places = [[job.seeds.index(seed) for seed in shard.seeds] for shard in shards]
     recorded = next(k for k, shard in enumerate(shards) if job.record in shard.seeds)
@@ -394,10 +404,10 @@ def merge(job, shards, finish):
 
 
 def merge_values(name, values, places, recorded, history=None):
-    """A value of results.json of all seeds from those of shards, whose seeds have these places among all.
+    """Merge one value of results.json. values: the value of each shard. places: places of its seeds among all seeds.
 
-    history: within a history, the steps of each shard's; its lists are (evaluations, seeds). A shard whose seeds all
-    ended before those of others keeps its last values.
+    history: inside a history, the steps of each shard; lists then have shape (evaluations, seeds). If all seeds of a
+    shard end before the seeds of others, the shard's last values are repeated.
     """
     value = values[recorded]
     if isinstance(value, dict):
@@ -423,7 +433,7 @@ def merge_values(name, values, places, recorded, history=None):
 
 
 def in_place(parts, places):
-    """One list of the items of parts, each at its place."""
+    """One list with the items of all parts, each at its place."""
     merged = [None] * sum(map(len, places))
     for part, place in zip(parts, places):
         for item, k in zip(part, place, strict=True):
@@ -432,7 +442,7 @@ def in_place(parts, places):
 
 
 def merge_arrays(shards, places, recorded):
-    """snapshots.npz of all seeds: weights of every shard, the rest from the one with the recorded seed."""
+    """The arrays of all seeds: weights of every shard, and the other arrays of the shard with the recorded seed."""
     loaded = [dict(np.load(shard.folder / "run" / "snapshots.npz")) for shard in shards]
     order = np.argsort(np.concatenate(places))
     return {name: np.concatenate([arrays[name] for arrays in loaded])[order] if "/weights/" in name else array

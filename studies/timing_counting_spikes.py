@@ -1,11 +1,11 @@
-"""Studies of timing_counting_spikes.py: which runs, what is measured on their networks, which tables."""
+"""Studies of timing_counting_spikes.py: runs, measures of networks, tables and sentences of the report."""
 
 import math
 
 import numpy as np
 
 import timing_counting_spikes as lab
-from studies.report import load_point, spread, table, wilson
+from studies.report import bootstrap, load_point, p_value, share, sign_test, spread, table
 
 # ---------------------------------------------------------------------------------------------------- points
 
@@ -20,9 +20,9 @@ POINTS = {
     "thirty_seeds/writeup": "--seeds 0-29 --recipe writeup",
     "thirty_seeds/default-fresh": "--seeds 30-59",
     "thirty_seeds/writeup-fresh": "--seeds 30-59 --recipe writeup",
-    # Is the write-up's rate the reason for its failures?
+    # Does the write-up's learning rate cause its failures?
     **{f"recipe/{name}": f"--seeds 0-29 --peep --recipe writeup --schedule {name}" for name in ("cosine", "constant")},
-    # Do the initial weights decide? The same with other training sequences.
+    # Do the initial weights cause them? The same weights with other training sequences.
     "draws/1": "--seeds 0-29 --peep --recipe writeup --draw 1",
     # Other cells.
     "ablations/no-forget-gate": "--seeds 0-29 --no-forget-gate",
@@ -42,16 +42,16 @@ WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # 
 
 # -------------------------------------------------------------------------------------------------- measures
 
-SETTLE = 5  # steps in which cells come to rest after a spike
-LAST = 10  # steps before a target's in which cells are asked how many are left
-NOISE = 0.01  # of a cell's spread, added to what is read out of it
-BLUR = 4  # the stream of a seed's noise; the script has the others
+SETTLE = 5  # settled steps leave out this number of steps after a spike
+LAST = 10  # in this number of steps before the target, the number of steps left is read from the cells
+NOISE = 0.01  # standard deviation of a read-out's noise, relative to the standard deviation of a cell
+BLUR = 4  # the random stream of a seed's noise; the script uses 0 to 3
 
 
 def measure(options, name, theta):
-    """What a run says of its networks name with trained parameters theta (S, P), and of the same ones before training.
+    """Measures of the networks name of a run, before and after training. theta (S, P): trained parameters.
 
-    {"measures": {name: (S,)}, "untrained": {name: (S,)}}; see measure_distances, measure_run_on and cut_peepholes.
+    Returns {"measures": {name: (S,)}, "untrained": {name: (S,)}}; see measure_distances, measure_run_on, cut_peepholes.
     """
     cell, batches = lab.cell_of(options, name), lab.held_out(options)
     found = {}
@@ -66,7 +66,7 @@ def measure(options, name, theta):
 
 
 def cut_peepholes(net, batches, options):
-    """solve_rate_without_*: the solve rate (S,) when the peepholes of one kind of gate, or all, are zero."""
+    """Solve rates (S,) if the peepholes of one kind of gate, or of all gates, are 0: {"solve_rate_without_o": ...}."""
     if not net.cell.peephole:
         return {}
     rates, peep = {}, net.p.peep.copy()
@@ -83,28 +83,31 @@ def spike_steps(x, y):
 
 
 def paths(c, second, target):
-    """How cell states c (T, S, H, n) move behind the second spike: {name: share (S,)}.
+    """Measures of the changes (moves) of cell states c (T, S, H, n) after the second spike: {name: share (S,)}.
 
-    monotone: of all cells and sequences, those in which c moves in one direction at every step behind the second spike,
-    to the target's included; monotone_settled: the same without the first SETTLE of these steps and the target's own.
-    Within these settled steps, straight: |the sum of c's moves| over the sum of their sizes, averaged over cells and
-    sequences; late_moves: the share of that sum which falls into the last quarter of the steps (of an even ramp: 1/4).
-    on_time: of all cells and sequences, those in which c's largest move, from the settled steps to the sequence's end,
-    comes within one step of the target's.
+    monotone: the share of all cells and sequences in which c moves in one direction at every step after the second
+    spike, up to and including the target's step. monotone_settled: the same in the settled steps: all these steps
+    except the first SETTLE and the target's.
+    straight: |sum of c's moves| divided by the sum of |moves| in the settled steps, mean over cells and sequences.
+    late_moves: the share of the sum of |moves| in the last quarter of the settled steps (1/4 for a linear ramp).
+    on_time: the share of all cells and sequences in which c's largest move, from the settled steps to the end of the
+    sequence, comes within one step of the target's.
     """
     move = np.diff(c, axis=0)
     t = np.arange(1, len(c))[:, None, None]  # the step of each move
     begin, end = second + np.clip(target - second - 2, 0, SETTLE), target - 1
 
-    def one_way(first, last):  # at all steps from behind first to last
+    def one_way(first, last):  # at all steps from first + 1 to last
         outside = ((t <= first) | (t > last))[:, :, None]
         return ((move > 0) | outside).all(axis=0) | ((move < 0) | outside).all(axis=0)
 
     settled = (t > begin) & (t <= end)
-    last_quarter = np.clip(t - end + (end - begin) / 4, 0, 1) * settled  # 1, a step on the edge in part
+    last_quarter = np.clip(t - end + (end - begin) / 4, 0, 1) * settled  # 1; a fraction for a step at the border
     size = np.abs(move)
-    length = np.maximum(np.where(settled[:, :, None], size, 0).sum(axis=0), 1e-30)  # no way at all is not straight
-    largest = np.where((t > begin)[:, :, None], size, 0).argmax(axis=0) + 1  # the step of it
+    length = np.maximum(
+        np.where(settled[:, :, None], size, 0).sum(axis=0), 1e-30
+    )  # a state that does not move is not straight
+    largest = np.where((t > begin)[:, :, None], size, 0).argmax(axis=0) + 1  # the step of the largest move
     shares = {
         "monotone": one_way(second, target),
         "monotone_settled": one_way(begin, end),
@@ -118,8 +121,8 @@ def paths(c, second, target):
 def read_out_error(cells, values, rng):
     """Root mean squared error of the best linear read-out of values (n, k) from cells (n, k, H), NaN if not finite.
 
-    Fitted to every other of the n sequences, measured on the rest. Cells are blurred by NOISE of their own spread:
-    without that, differences of no use to a network would count.
+    It is fitted to every second of the n sequences and measured on the others. Cells get noise of NOISE times their
+    standard deviation. Without noise, a read-out could use differences that are too small for a network to use.
     """
     if not np.isfinite(cells).all():
         return np.nan
@@ -137,16 +140,17 @@ def correlation(a, b):
 
 
 def measure_distances(net, batches, options):
-    """What networks of the msd task do with all held-out sequences: {name: (S,)}.
+    """Measures of networks of the msd task over all held-out sequences: {name: (S,)}.
 
-    timing_error: mean distance of the largest output from the target, in steps; early_answers, late_answers: shares of
-    answers before and behind it; within_one: of answers at most one step off; answer_slope: by how many steps an answer
-    comes later where the gap is one step longer (regression). gap_error: error of a linear read-out of the gap from c
-    at the second spike, in steps (a constant has 8.9 of gaps from 30 to 60); left_error: of the steps left to the
-    target, 1 to LAST, from c then (a constant: 2.9); best_cell_error: the same from the one cell that is best; timers:
-    the share of cells with such an error of at most 1. None of these three where gaps are shorter than LAST. mirrors:
-    the share of cells whose c at the second spike has a correlation of at most -0.9, over sequences, with c one step
-    before it: what was high is put low. For the others see paths.
+    timing_error: mean distance of the largest output (the answer) from the target, in steps. early_answers,
+    late_answers: shares of answers before and after the target. within_one: share of answers that are at most one step
+    off. answer_slope: the number of steps by which an answer comes later if the gap is one step longer (regression).
+    gap_error: error of a linear read-out of the gap from c at the second spike, in steps (for gaps from 30 to 60, the
+    error of a constant is 8.9). left_error: error of a read-out of the steps left to the target, 1 to LAST, from c at
+    this step (the error of a constant is 2.9). best_cell_error: the same from the best single cell. timers: the share
+    of cells with such an error of at most 1. The last three are missing if gaps can be shorter than LAST.
+    mirrors: the share of cells whose c at the second spike and c one step before it have a correlation of at most -0.9
+    over sequences. The other measures are those of paths.
     """
     last = np.arange(1, LAST + 1)[:, None, None]
     seen = {name: [] for name in ("off", "gap", "before", "at_second", "left")}
@@ -193,12 +197,13 @@ def measure_distances(net, batches, options):
 
 
 def measure_run_on(options, output, y):
-    """What networks of gts and pfg do when they run on: outputs (T, S, n) under targets (T, n) give {name: (S,)}.
+    """Measures {name: (S,)} of networks of gts and pfg from outputs (T, S, n) and targets (T, n) of run_on.
 
-    gts, exact_until: the first step that is wrong (F, the first spike's, of a silent network), or the number of steps.
-    pfg, rmse: over the training length; periods_held: whole periods before the first whose root mean squared error
-    exceeds lab.HELD, and exact_until: the steps of these. Of several periods that a network was trained for, the one
-    that is given up first.
+    gts, exact_until: the first wrong step, or the number of steps if no step is wrong. If the network puts out no
+    spike, this is step F of the first spike.
+    pfg, rmse: root mean squared error over the training length. periods_held: the number of whole periods before the
+    first one with a root mean squared error above lab.HELD. exact_until: the number of steps in these periods.
+    If a network was trained for several periods, the values are those of the period that fails first.
     """
     T, S, _ = output.shape
     y = y[:, None]
@@ -219,12 +224,16 @@ def measure_run_on(options, output, y):
 # ---------------------------------------------------------------------------------------------------- tables
 
 KIND = {"peephole": "with peepholes", "vanilla": "without"}
+OURS, WRITEUP = "thirty_seeds/default", "thirty_seeds/writeup"  # the two recipes on seeds 0 to 29
+OURS_FRESH, WRITEUP_FRESH = "thirty_seeds/default-fresh", "thirty_seeds/writeup-fresh"  # on seeds 30 to 59
+LENGTHS = (300, 600)
 
 
 def together(*points):
-    """results.json of points, of other seeds each, as one: {variant: {name: values}}.
+    """The results of points with different seeds as one run: {variant: {name: values}}.
 
-    Per seed: solve_rate, test_mse, sequences_to_99, all measures, and as untrained/NAME those before the first step.
+    Per seed: solve_rate, test_mse, sequences_to_99, fell, all measures, and untrained/NAME, the measures before the
+    first step. fell: whether the solve rate was at least 0.9 at one evaluation and below 0.5 at a later one.
     """
     runs = {}
     for point in points:
@@ -232,7 +241,6 @@ def together(*points):
         for variant, run in results["runs"].items():
             found = run["final"] | run["measures"] | {"sequences_to_99": run["sequences_to_99"]}
             found |= {f"untrained/{name}": values for name, values in run["untrained"].items()}
-            found |= {"weights": [run["trainable_parameters"]] * len(results["seeds"])}
             solve = np.array(run["history"]["solve_rate"], float)
             best = np.maximum.accumulate(solve, axis=0)
             found |= {"fell": ((best >= 0.9) & (solve < 0.5)).any(axis=0).tolist()}
@@ -242,220 +250,669 @@ def together(*points):
 
 
 def rates(run):
-    """Final solve rates, 0 where a seed diverged."""
+    """Final solve rates (S,); 0 for a seed that diverged."""
     return np.array([value or 0.0 for value in run["solve_rate"]])
 
 
+def solved(run):
+    """Which seeds end at a solve rate of 0.99 or more, (S,) of bool."""
+    return rates(run) >= lab.SOLVED
+
+
+def waits(run):
+    """Sequences to a solve rate of 0.99 (S,); infinity for a seed that never reaches it."""
+    return np.array([np.inf if n is None else n for n in run["sequences_to_99"]])
+
+
 def counted(yes):
-    """How many are true, with the interval."""
-    k, n = int(np.sum(yes)), len(yes)
-    return f"{k}/{n} ({wilson(k, n)})"
+    """The share of true values with its interval, as text."""
+    return share(int(np.sum(yes)), len(yes))
+
+
+def with_interval(values, form, statistic=np.mean):
+    """A statistic of values with its 95 % bootstrap interval, as text."""
+    found = statistic(np.asarray(values, float), axis=0), *bootstrap(values, statistic)
+    return brackets(*(f"{value:{form}}" for value in found))
+
+
+def brackets(value, low, high):
+    """A number and the two ends of its interval or range, all as text, with true minus signs."""
+    between = " to " if "-" in low + high else "–"
+    return f"{value} [{low}{between}{high}]".replace("-", "−")
+
+
+def two_digits(value):
+    """A positive number as text, rounded to two significant digits, without an exponent."""
+    decimals = 1 - math.floor(math.log10(float(f"{value:.1e}")))
+    return f"{round(value, decimals):,.{max(0, decimals)}f}"
+
+
+def errors_of(run, unit):
+    """Mean squared errors in a unit: median and range of the seeds that did not diverge, as text."""
+    there = [error / unit for error in run["test_mse"] if error is not None]
+    some = "" if len(there) == len(run["test_mse"]) else f", {len(there)} of {len(run['test_mse'])} seeds"
+    return brackets(*map(two_digits, (np.median(there), min(there), max(there)))) + some
+
+
+def signs(difference):
+    """The numbers of differences above zero, below zero and equal to zero, and the p-value of the sign test."""
+    more, less = int((difference > 0).sum()), int((difference < 0).sum())
+    return more, less, len(difference) - more - less, sign_test(more, less)
 
 
 def to_99(run):
-    """Sequences to a solve rate of 0.99: median and range over all seeds, those that never get there at the end."""
-    needed = [np.inf if n is None else n for n in run["sequences_to_99"]]
-    words = ["never" if n == np.inf else f"{n:,.0f}" for n in (np.median(needed), min(needed), max(needed))]
+    """Sequences to a solve rate of 0.99: median and range over all seeds. "never": not within the run."""
+    needed = waits(run)
+    words = ["never" if n == np.inf else f"{n:,.0f}" for n in (np.median(needed), needed.min(), needed.max())]
     return f"{words[0]} [{words[1]}–{words[2]}]"
 
 
+HEAD = ["end at 0.99 or more", "solve rate: mean [95 % interval]", "solve rate: median [range]",
+        "error in 10⁻⁵: median [range]", "sequences to 0.99: median [range]"]  # fmt: skip
+
+
 def row_of(words, run):
-    """What a table says of a run on msd: weights, solved, solve rate, error, sequences."""
-    solve = rates(run)
-    reached = sum(n is not None for n in run["sequences_to_99"])
+    """The row of a run of msd in a table with the columns HEAD."""
     return [
         words,
-        run["weights"][0],
-        counted(solve >= 0.99),
-        f"{reached}; {sum(run['fell'])}",
-        f"{solve.mean():.3f}",
-        spread(solve.tolist(), ".3f"),
-        spread(run["test_mse"], ".1e"),
+        counted(solved(run)),
+        with_interval(rates(run), ".3f"),
+        spread(rates(run).tolist(), ".3f"),
+        errors_of(run, 1e-5),
         to_99(run),
     ]
 
 
-LENGTHS = (300, 600)
-HEAD = ["weights", "end at 0.99 or more", "were there once; fell from 0.9 to below 0.5", "mean solve rate",
-        "median [range]", "mean squared error at the end", "sequences to 0.99"]  # fmt: skip
-
-
 def timing_seeds():
+    """Both recipes on seeds 0 to 59, and the write-up's results."""
     rows = [
         ["", *HEAD],
-        ["write-up, seven seeds, with peepholes", "–", "2/7", "–", "0.881", "0.900 [0.668–1.000]",
-         "2.0e-03 [4.6e-04–3.5e-03]", "–"],
-        ["write-up, seven seeds, without", "–", "3/7", "–", "0.873", "0.959 [0.600–1.000]",
-         "1.6e-03 [5.9e-04–4.0e-03]", "–"],
-    ]  # fmt: skip
-    sets = {"writeup": "its recipe, seeds 0–29", "writeup-fresh": "its recipe, seeds 30–59",
-            "default": "**our recipe, seeds 0–29**", "default-fresh": "**our recipe, seeds 30–59**"}  # fmt: skip
-    for name, words in sets.items():
-        rows += [row_of(f"{words}, {KIND[kind]}", run) for kind, run in together(f"thirty_seeds/{name}").items()]
+        ["the write-up, with peepholes", "2/7", "0.881", "0.900 [0.668–1.000]", "200 [46–350]", "–"],
+        ["the write-up, without", "3/7", "0.873", "0.959 [0.600–1.000]", "160 [59–400]", "–"],
+    ]
+    sets = {
+        "its recipe, seeds 0–59": (WRITEUP, WRITEUP_FRESH),
+        "our recipe, seeds 0–29": (OURS,),
+        "**our recipe, fresh seeds 30–59**": (OURS_FRESH,),
+    }
+    for words, points in sets.items():
+        rows += [row_of(f"{words}, {KIND[kind]}", run) for kind, run in together(*points).items()]
     return table(*rows)
 
 
-def sign_test(difference):
-    """Two-sided p of as uneven a split of the differences that are not zero, were both signs as likely."""
-    n, k = np.count_nonzero(difference), int(min((difference > 0).sum(), (difference < 0).sum()))
-    return min(1.0, 2 * sum(math.comb(n, j) for j in range(k + 1)) / 2**n) if n else 1.0
+PAIRS = {
+    "the write-up's recipe, seeds 0–59": (WRITEUP, WRITEUP_FRESH),
+    "our recipe, seeds 0–29": (OURS,),
+    "**our recipe, fresh seeds 30–59**": (OURS_FRESH,),
+    "our recipe, seeds 0–59": (OURS, OURS_FRESH),
+    "our recipe, no forget gates, seeds 0–29": ("ablations/no-forget-gate",),
+    "our recipe, T = 300, seeds 0–14": ("length/300",),
+    "our recipe, T = 600, seeds 0–4": ("length/600",),
+}
 
 
-def bootstrap(difference, form):
-    """Mean of paired differences with its 95 % percentile bootstrap interval, as text."""
-    drawn = np.random.default_rng(0).integers(len(difference), size=(10000, len(difference)))
-    low, high = np.percentile(difference[drawn].mean(axis=1), (2.5, 97.5))
-    return f"{difference.mean():{form}} [{low:{form}}, {high:{form}}]".replace("-", "−")
+def error_ratios(runs):
+    """The error without peepholes divided by the error with them, for each seed of which no network diverged."""
+    both, one = (np.array(runs[kind]["test_mse"], float) for kind in KIND)
+    return (one / both)[np.isfinite(one / both)]
 
 
-def paired(words, runs):
-    """A row: with peepholes against without, on the same seeds."""
-    both, one = runs["peephole"], runs["vanilla"]
-    solve = rates(both) - rates(one)
-    mse = np.log10(np.array([both["test_mse"], one["test_mse"]], float))
-    error = (mse[1] - mse[0])[np.isfinite(mse).all(axis=0)]  # decades that peepholes save; no seed that diverged
-    waits = np.array([[np.inf if n is None else n for n in run["sequences_to_99"]] for run in (both, one)])
-    sooner = (waits[0] < waits[1]) * 1 - (waits[0] > waits[1])
-    split = [
-        f"{(d > 0).sum()}, {(d < 0).sum()}, {(d == 0).sum()} (p = {sign_test(d):.2g})" for d in (solve, error, sooner)
-    ]
-    return [words, len(solve), split[0], bootstrap(solve, "+.3f"), split[1], bootstrap(error, "+.2f"), split[2]]
+def geometric_mean(values):
+    """The geometric mean of values with its 95 % bootstrap interval, as text."""
+    logs = np.log(values)
+    return brackets(*map(two_digits, np.exp([logs.mean(), *bootstrap(logs)])))
 
 
-def timing_paired():
-    sets = [("the write-up's recipe", ("thirty_seeds/writeup", "thirty_seeds/writeup-fresh")),
-            ("our recipe", ("thirty_seeds/default", "thirty_seeds/default-fresh")),
-            ("… without forget gates", ("ablations/no-forget-gate",)),
-            *((f"our recipe, T = {T}", (f"length/{T}",)) for T in LENGTHS)]  # fmt: skip
-    head = [
-        "with peepholes against without",
-        "seeds",
-        "higher solve rate: with, without, equal",
-        "difference, mean",
-        "smaller error: with, without, equal",
-        "decades of error saved, mean",
-        "0.99 sooner: with, without, equal",
-    ]
-    return table(head, *(paired(words, together(*points)) for words, points in sets))
+def paired(runs, values):
+    """Differences of values(run), with peepholes minus without, for each seed."""
+    return values(runs["peephole"]) - values(runs["vanilla"])
+
+
+def sooner(runs):
+    """For each seed: 1 if it reaches a solve rate of 0.99 sooner with peepholes, -1 if sooner without, 0 otherwise."""
+    both, one = (waits(runs[kind]) for kind in KIND)
+    return (both < one) * 1 - (both > one)
+
+
+def timing_pairs():
+    """The error, the solve rate and the speed with peepholes and without, on the same seeds."""
+    split = "with, without, equal"
+    ratio = "error without, divided by error with: geometric mean [95 % interval]"
+    rows = [["", "smaller error: with, without", ratio, f"higher solve rate: {split}", f"0.99 sooner: {split}"]]
+    for words, points in PAIRS.items():
+        runs = together(*points)
+        ratios = error_ratios(runs)
+        more, less, _, p = signs(np.log(ratios))
+        found = map(signs, (paired(runs, rates), sooner(runs)))
+        splits = [f"{more}, {less}, {equal} ({p_value(p)})" for more, less, equal, p in found]
+        rows.append([words, f"{more}, {less} ({p_value(p)})", geometric_mean(ratios), *splits])
+    return table(*rows)
 
 
 def timing_recipe():
+    """Schedules of the learning rate."""
     names = {
-        "recipe/constant": "the write-up's, at a constant rate of 0.005",
-        "thirty_seeds/writeup": "the write-up's: the rate halved after 1,500 of 3,000 steps",
-        "recipe/cosine": "… falling to zero by a cosine",
-        "thirty_seeds/default": "**our recipe**",
+        "recipe/constant": "the write-up's at a constant rate of 0.005",
+        WRITEUP: "the write-up's: rate halved after 1,500 of 3,000 steps",
+        "recipe/cosine": "the write-up's with a rate that falls to zero by a cosine",
+        OURS: "**our recipe**",
     }
-    head = ["with peepholes, seeds 0–29", *HEAD[1:]]
-    rows = [row_of(words, together(name)["peephole"]) for name, words in names.items()]
-    return table(head, *([row[0], *row[2:]] for row in rows))
+    ever, fell = "at 0.99 at some evaluation", "fell from 0.9 to below 0.5"
+    rows = [["with peepholes, seeds 0–29", ever, fell, *HEAD[:2]]]
+    for name, words in names.items():
+        run = together(name)["peephole"]
+        some, mean = row_of(words, run)[1:3]
+        rows.append([words, counted(waits(run) < np.inf), counted(run["fell"]), some, mean])
+    return table(*rows)
 
 
 def timing_ablations():
-    rows = [["", *HEAD]]
-    for recipe, whose in ("default", "our recipe"), ("writeup", "write-up's recipe"):
-        end = "" if recipe == "default" else "-writeup"
-        sets = {f"thirty_seeds/{recipe}": "", f"ablations/zero-peepholes{end}": ", peepholes zero at first"}
-        sets |= {"ablations/no-forget-gate": ", no forget gate (1997)"} if recipe == "default" else {}
-        for name, words in sets.items():
-            for kind, run in together(name).items():
-                where = KIND[kind] if "zero" not in name else "with peepholes"
-                rows.append(row_of(f"{whose}, {where}{words}", run))
+    """Cells with other peepholes or without forget gates."""
+    sets = {
+        "zero-peepholes": ("our recipe", ", zero at first"),
+        "no-forget-gate": ("our recipe", ", no forget gates (1997)"),
+        "zero-peepholes-writeup": ("the write-up's recipe", ", zero at first"),
+    }
+    rows = [["seeds 0–29", *HEAD]]
+    for name, (whose, words) in sets.items():
+        runs = together(f"ablations/{name}")
+        rows += [row_of(f"{whose}, {KIND[kind]}{words}", run) for kind, run in runs.items()]
     return table(*rows)
 
 
 def timing_length():
-    rows = [["T", "distances", "seeds", "steps of training", "", *HEAD[1:]]]
-    for T in (150, *LENGTHS):
-        name = "thirty_seeds/default" if T == 150 else f"length/{T}"
-        results = load_point(lab, name)
-        config = results["config"]
-        for kind, run in together(name).items():
-            rows.append([T, f"{config['D_min']}–{config['D_max']}", len(results["seeds"]), f"{config['steps']:,}",
-                         *(cell for k, cell in enumerate(row_of(KIND[kind], run)) if k != 1)])  # fmt: skip
+    """Sequences of three lengths."""
+    rows = [["our recipe", *HEAD]]
+    for T in LENGTHS:
+        name = f"length/{T}"
+        config = load_point(lab, name)["config"]
+        words = f"T = {T}, D {config['D_min']}–{config['D_max']}, {config['steps']:,} steps"
+        rows += [row_of(f"{words}, {KIND[kind]}", run) for kind, run in together(name).items()]
+    return table(*rows)
+
+
+ANSWERS = {  # measures of networks of msd: their text and number format in a table
+    "timing_error": ("mean distance of the largest output from the target, steps", ".2f"),
+    "within_one": ("share of sequences answered at most one step off", ".3f"),
+    "answer_slope": ("steps by which the answer comes later if D is one step longer", ".2f"),
+}
+READ_OUTS = {
+    "gap_error": ("read-out of D from all cells at the second spike: error in steps", ".2f"),
+    "left_error": ("read-out of the steps left (1 to 10) from all cells: error in steps", ".2f"),
+    "best_cell_error": ("read-out of the steps left from the best single cell: error in steps", ".2f"),
+    "timers": ("share of cells with a read-out of the steps left whose error is at most 1", ".2f"),
+}
+PATHS = {
+    "on_time": ("share of courses with their largest change within one step of the target", ".2f"),
+    "late_moves": ("share of the total change in the last quarter of the wait", ".2f"),
+    "monotone": ("share of courses that are monotone from the second spike to the target", ".3f"),
+    "monotone_settled": ("share of courses that are monotone in the wait", ".3f"),
+    "mirrors": ("share of cells that the second spike inverts", ".2f"),
+}
+
+
+def signed(text):
+    """A number with its range, as text, with true minus signs."""
+    return text.replace("–", " to ").replace("-", "−") if "-" in text else text
+
+
+def measures_table(columns, measures):
+    """A row for each measure: medians and ranges. columns: {words: (run, "" or "untrained/", seeds (S,) of bool)}."""
+    rows = [["median [range] over seeds", *columns], ["seeds", *(int(np.sum(keep)) for *_, keep in columns.values())]]
+    for name, (words, form) in measures.items():
+        cells = [np.array(run[when + name], float)[keep].tolist() for run, when, keep in columns.values()]
+        rows.append([words, *(signed(spread(values, form)) for values in cells)])
     return table(*rows)
 
 
 def timing_clock():
+    """Read-outs of the time from cells of our recipe, before and after training."""
     columns = {}
-    for kind, run in together("thirty_seeds/default", "thirty_seeds/default-fresh").items():
-        columns[f"our recipe, {KIND[kind]}: untrained"] = run, "untrained/", rates(run) >= 0
-        columns[f"our recipe, {KIND[kind]}"] = run, "", rates(run) >= 0
-    for kind, run in together("thirty_seeds/writeup", "thirty_seeds/writeup-fresh").items():
-        columns[f"write-up's, {KIND[kind]}: solved"] = run, "", rates(run) >= 0.99
-        columns[f"write-up's, {KIND[kind]}: not solved"] = run, "", rates(run) < 0.99
-    names = {
-        "timing_error": ("mean distance of the spike from its step", ".2f"),
-        "within_one": ("spikes at most one step off", ".3f"),
-        "early_answers": ("spikes too early", ".3f"),
-        "late_answers": ("spikes too late", ".3f"),
-        "answer_slope": ("steps by which a spike comes later if D is one longer", ".2f"),
-        "gap_error": ("error of D, read from all cells at the second spike, steps", ".2f"),
-        "left_error": ("error of the steps left (1 to 10), read from all cells", ".2f"),
-        "best_cell_error": ("… from the best single cell", ".2f"),
-        "timers": ("share of cells that tell the steps left to within 1", ".2f"),
-        "on_time": ("share of states whose largest move comes with the target", ".2f"),
-        "monotone": ("share of states that are monotone, second spike to target", ".3f"),
-        "monotone_settled": ("… without the first five steps and the last", ".3f"),
-        "straight": ("straightness of the way between", ".2f"),
-        "late_moves": ("share of the way in the last quarter of the time", ".2f"),
+    for kind, run in together(OURS, OURS_FRESH).items():
+        everyone = np.ones(len(run["solve_rate"]), bool)
+        columns |= {
+            f"{KIND[kind]}, untrained": (run, "untrained/", everyone),
+            f"{KIND[kind]}, trained": (run, "", everyone),
+        }
+    return measures_table(columns, READ_OUTS | PATHS)
+
+
+def timing_failed():
+    """The behaviour of the write-up's networks that solve the task, and of those that do not."""
+    columns = {}
+    for kind, run in together(WRITEUP, WRITEUP_FRESH).items():
+        yes = solved(run)
+        columns |= {f"{KIND[kind]}, solved": (run, "", yes), f"{KIND[kind]}, not solved": (run, "", ~yes)}
+    return measures_table(columns, ANSWERS | {name: READ_OUTS[name] for name in ("gap_error", "left_error")})
+
+
+CUT = {"o": "output gates", "i": "input gates", "f": "forget gates", "all": "all gates"}
+
+
+def timing_cuts():
+    """Solve rates when the peepholes of trained networks are set to zero."""
+    ours, theirs = (together(*points)["peephole"] for points in ((OURS, OURS_FRESH), (WRITEUP, WRITEUP_FRESH)))
+    yes = solved(theirs)
+    columns = {
+        "our recipe": (ours, solved(ours)),
+        "the write-up's, solved": (theirs, yes),
+        "the write-up's, not solved": (theirs, ~yes),
     }
-    cut = {"o": "output gates", "i": "input gates", "f": "forget gates", "all": "all gates"}
-    names |= {f"solve_rate_without_{gate}": (f"solve rate when the peepholes of {words} are cut", ".2f")
-              for gate, words in cut.items()}  # fmt: skip
-    rows = [["median [range]", *columns], ["seeds", *(int(np.sum(keep)) for *_, keep in columns.values())]]
-    for name, (words, form) in names.items():
-        cells = ([value for value, yes in zip(run.get(when + name, ()), keep) if yes and not (when and "cut" in words)]
-                 for run, when, keep in columns.values())  # fmt: skip
-        rows.append([words, *(spread(values, form).replace("-", "−") if values else "" for values in cells)])
+    rows = [["solve rate: median [range]", *(f"{words} ({keep.sum()} seeds)" for words, (_, keep) in columns.items())]]
+    rows.append(["no peepholes cut", *(spread(rates(run)[keep].tolist(), ".2f") for run, keep in columns.values())])
+    for gate, words in CUT.items():
+        cells = [np.array(run[f"solve_rate_without_{gate}"])[keep].tolist() for run, keep in columns.values()]
+        rows.append([f"those of {words} cut", *(spread(values, ".2f") for values in cells)])
     return table(*rows)
 
 
 def ranks(values):
-    """Ranks of values, ties sharing their mean."""
+    """Ranks of values; ties get their mean rank."""
     values = np.asarray(values)
     return np.array([(values < value).sum() + (values == value).sum() / 2 for value in values])
 
 
-def timing_draws():
-    runs = [together(name)["peephole"] for name in ("thirty_seeds/writeup", "draws/1")]
-    solve = np.array([rates(run) for run in runs])
-    failed, (one, other) = solve < 0.99, [ranks(row) for row in solve]
-    n, agreement, rng = failed.shape[1], np.corrcoef(one, other)[0, 1], np.random.default_rng(0)
+def draws():
+    """Two runs of the write-up's recipe with the same initial weights and two sets of training sequences."""
+    return [together(name)["peephole"] for name in (WRITEUP, "draws/1")]
+
+
+def same_start():
+    """How alike the final solve rates of the two runs of draws are: their rank correlation, and its p-value."""
+    one, other = (ranks(rates(run)) for run in draws())
+    agreement, rng = np.corrcoef(one, other)[0, 1], np.random.default_rng(0)
     chance = np.array([np.corrcoef(one, rng.permutation(other))[0, 1] for _ in range(10000)])
-    p = ((chance >= agreement).sum() + 1) / (len(chance) + 1)
-    rows = [["the write-up's recipe, with peepholes", *HEAD[1:]]]
-    for words, run in zip(("training sequences of the seed", "drawn anew, the same initial weights"), runs):
-        rows.append([words, *row_of("", run)[2:]])
-    blank = [""] * (len(rows[0]) - 2)
-    return table(
-        *rows,
-        ["rank correlation of the seeds' solve rates", f"{agreement:.2f} (p = {p:.2g})".replace("-0", "−0"), *blank],
-        ["seeds that fail both times; expected if failing were independent",
-         f"{failed.all(axis=0).sum()} of {n}; {failed.mean(axis=1).prod() * n:.1f}", *blank],
-    )  # fmt: skip
+    return agreement, ((chance >= agreement).sum() + 1) / (len(chance) + 1)
+
+
+GENERATED = {f"gts-{F}": f"spikes, period {F}" for F in (10, 20, 30, 50)}
+GENERATED |= {f"{wave}-{F}": f"{wave}, period {F}" for wave in ("cos", "triangle", "rectangle") for F in (10, 25)}
+
+
+def holds(name, run):
+    """Which seeds of a generator make no mistake in all whole periods within 1,500 steps, (S,) of bool."""
+    period = int(name.split("-")[1])
+    whole = 1500 if name.startswith("gts") else 1500 // period * period
+    return np.array(run["exact_until"]) == whole
 
 
 def timing_generate():
-    names = {f"gts-{F}": f"spikes, period {F}" for F in (10, 20, 30, 50)}
-    names |= {f"{wave}-{F}": f"{wave}, period {F}" for wave in ("cos", "triangle", "rectangle") for F in (10, 25)}
-    columns = "solved at 150 steps", "mean squared error", "right for 1,500 steps", "… until step"
-    rows = [["", *(f"{kind}: {column}" for kind in KIND.values() for column in columns)]]
-    for name, words in names.items():
-        row = [words]
-        for run in together(f"generate/{name}").values():
-            period = int(name.split("-")[1])
-            whole = 1500 if name.startswith("gts") else 1500 // period * period
-            row += [
-                counted(rates(run) >= 0.99),
-                spread(run["test_mse"], ".1e"),
-                counted([value == whole for value in run["exact_until"]]),
-                spread(run["exact_until"], ",.0f"),
-            ]
-        rows.append(row)
+    """Generators over the training length, and over ten times this length."""
+    columns = "solved at 150 steps", "right for 1,500 steps", "error in 10⁻⁶: median [range]"
+    kinds = "with", "without"
+    rows = [["seeds 0–9, peepholes:", *(f"{column}, {kind}" for column in columns for kind in kinds)]]
+    for name, words in GENERATED.items():
+        runs = together(f"generate/{name}").values()
+        learned = [counted(solved(run)) for run in runs] + [counted(holds(name, run)) for run in runs]
+        rows.append([words, *learned, *(errors_of(run, 1e-6) for run in runs)])
     return table(*rows)
 
 
-TABLES = {"timing-seeds": timing_seeds, "timing-paired": timing_paired, "timing-recipe": timing_recipe,
-          "timing-clock": timing_clock, "timing-draws": timing_draws, "timing-ablations": timing_ablations,
-          "timing-length": timing_length, "timing-generate": timing_generate}  # fmt: skip
+def timing_answers():
+    """What the sections of the report answer."""
+    fresh, ours, cell = together(OURS_FRESH), together(OURS, OURS_FRESH), together("ablations/no-forget-gate")
+    p = signs(np.log(error_ratios(fresh)))[-1]
+    assert p < 0.05 and all((rates(run) == 1).all() for run in ours.values())
+    halved, cosine = (counted(solved(together(name)["peephole"])) for name in (WRITEUP, "recipe/cosine"))
+    late = [f"{np.median(run['late_moves']):.2f}" for run in ours.values()]
+    lengths = [[solved(run) for run in together(f"length/{T}").values()] for T in LENGTHS]
+    solves = [" and ".join(map(counted, pair)) for pair in lengths]
+    agreement, chance = same_start()
+    assert chance > 0.05
+    of_1997 = [counted(solved(run)) for run in cell.values()]
+    learned = np.concatenate([solved(run) for name in GENERATED for run in together(f"generate/{name}").values()])
+    theirs = together(WRITEUP, WRITEUP_FRESH).values()
+    failed = np.concatenate([numbers(run, "within_one")[~solved(run)] for run in theirs])
+    answers = {
+        "Do peepholes matter?": "The solve rates are equal. The error is smaller with peepholes "
+        f"(fresh seeds, {p_value(p)}).",
+        "Why does our recipe solve the task on every seed?": "The learning rate falls to zero. With this change "
+        f"alone, {cosine} seeds of the write-up's recipe solve the task, instead of {halved}.",
+        "How do the cells keep the time?": "Their states change slowly at first and fast at the end: the last quarter "
+        f"of the wait has {late[0]} (with) and {late[1]} (without) of the total change.",
+        "Can they learn longer distances?": "Seeds that solve the task, with and without: "
+        f"{solves[0]} at T = 300, {solves[1]} at T = 600.",
+        "Do the initial weights cause failures?": "We find no effect "
+        f"(rank correlation {agreement:.2f}, {p_value(chance)}).",
+        "Does the cell of 1997 learn the task?": f"Yes, on {of_1997[0]} seeds with and {of_1997[1]} without.",
+        "Can networks generate spikes and waves?": f"Yes, {counted(learned)} networks can.",
+        "How do networks fail?": f"{counted(failed == 1)} networks that fail with the write-up's recipe are never more "
+        "than one step off.",
+    }
+    sections = [
+        "do-peepholes-matter",
+        "why-our-recipe-works-on-every-seed",
+        "how-the-cells-keep-the-time",
+        "longer-distances",
+        "learning-rate-initial-weights-or-training-sequences",
+        "peepholes-that-start-at-zero-and-the-cell-of-1997",
+        "spikes-and-waves-from-one-pulse",
+        "how-failed-networks-differ",
+    ]
+    rows = [[f"[{question}](#{link})", answer] for (question, answer), link in zip(answers.items(), sections)]
+    return table(["question (linked to its section)", "answer"], *rows)
+
+
+def timing_front():
+    """The rows of the front page."""
+    fresh, cell = together(OURS_FRESH), together("ablations/no-forget-gate")["vanilla"]
+    both, one = (counted(solved(fresh[kind])) for kind in KIND)
+    ratios = error_ratios(fresh)
+    p = signs(np.log(ratios))[-1]
+    assert p < 0.05
+    words = "error without peepholes, divided by error with", "–", "1.1"
+    return table(
+        ["", "paper", "write-up", "ours", "verdict"],
+        ["solved with peepholes", "yes", "2/7", both, "reproduced"],
+        ["solved without", "–", "3/7", one, "peepholes not needed"],
+        ["the same, no forget gates (1997), seeds 0–29", "no", "–", counted(solved(cell)), "not reproduced"],
+        [*words, geometric_mean(ratios), f"smaller with peepholes ({p_value(p)})"],
+        # 1.1: geometric mean of the seven ratios in the write-up's table
+    )
+
+
+TABLES = {
+    "timing-front": timing_front,
+    "timing-answers": timing_answers,
+    "timing-seeds": timing_seeds,
+    "timing-pairs": timing_pairs,
+    "timing-cuts": timing_cuts,
+    "timing-recipe": timing_recipe,
+    "timing-clock": timing_clock,
+    "timing-failed": timing_failed,
+    "timing-length": timing_length,
+    "timing-ablations": timing_ablations,
+    "timing-generate": timing_generate,
+}
+
+# ---------------------------------------------------------------------------------------------------- claims
+
+
+def numbers(run, name):
+    """Values of a measure, (S,)."""
+    return np.array(run[name], float)
+
+
+def median_of(run, name, form=".2f"):
+    """The median of a measure over seeds with its interval, as text."""
+    return with_interval(numbers(run, name), form, np.median)
+
+
+def on_fresh_seeds():
+    """As text: shares that solve the task with and without peepholes, the split of the errors, and their ratio."""
+    runs = together(OURS_FRESH)
+    ratios = error_ratios(runs)
+    more, less, _, p = signs(np.log(ratios))
+    assert p < 0.05 and more > less and len(ratios) == 30
+    return (
+        *(counted(solved(runs[kind])) for kind in KIND),
+        f"On {more} of these 30 seeds the error is smaller with peepholes ({p_value(p)}).",
+        geometric_mean(ratios),
+    )
+
+
+def headline_claims():
+    """The claim for the fresh seeds."""
+    both, one, split, ratio = on_fresh_seeds()
+    return [
+        f"LSTMs solve the task on {both} fresh seeds with peepholes and on {one} without.",
+        f"{split} Over all 30, the geometric mean of the ratio is {ratio}.",
+    ]
+
+
+def claims_on_seeds():
+    """Sentences on both recipes."""
+    ours, theirs = together(OURS, OURS_FRESH), together(WRITEUP, WRITEUP_FRESH)
+    assert all((rates(run) == 1).all() and len(rates(run)) == 60 for run in ours.values())
+    both, one = (solved(theirs[kind]) for kind in KIND)
+    more, less, _, p = signs(both * 1 - one)
+    assert p > 0.05
+    return [
+        "all 60 networks with peepholes and all 60 without answer every held-out sequence at the exact step",
+        f"on {more} seeds only the network with peepholes solves the task, on {less} only the one without "
+        f"({p_value(p)})",
+    ]
+
+
+def claims_on_peepholes():
+    """Sentences on networks with and without peepholes, and on networks with peepholes set to zero."""
+    theirs, fresh, first = together(WRITEUP, WRITEUP_FRESH), together(OURS_FRESH), together(OURS)
+    ours = together(OURS, OURS_FRESH)
+    more, less, _, p = signs(paired(theirs, rates))
+    assert p > 0.05
+    found = [f"on {more} of 60 seeds and lower on {less} ({p_value(p)})"]
+    assert max(signs(np.log(error_ratios(runs)))[-1] for runs in (fresh, ours)) < 0.05
+    others = [signs(np.log(error_ratios(runs)))[1] for runs in (fresh, first)]
+    assert signs(sooner(fresh))[-1] > 0.05
+    found.append(f"smaller without peepholes on {others[0]} of the 30 fresh seeds and on {others[1]} of the other 30")
+    cut = {gate: numbers(ours["peephole"], f"solve_rate_without_{gate}") for gate in CUT}
+    found.append(f"the median solve rate falls from 1.00 to {with_interval(cut['all'], '.2f', np.median)}")
+    forget = with_interval(cut["f"], ".2f", np.median)
+    (over_i, _, _, p_i), (over_o, _, _, p_o) = (signs(cut["f"] - cut[gate]) for gate in "io")
+    assert max(p_i, p_o) < 0.001
+    found.append(
+        f"Without the forget gates' peepholes, the median solve rate is {forget}. Cutting them leaves a higher solve "
+        f"rate than cutting the input gates' on {over_i} of 60 seeds, and than cutting the output gates' on {over_o} "
+        "(p < 0.001 each)."
+    )
+    return found
+
+
+def claims_on_the_recipe():
+    """Sentences on schedules of the learning rate, and on seeds that fall."""
+    theirs, ours = (
+        [run for name in names for run in together(name).values()]
+        for names in ((WRITEUP, WRITEUP_FRESH), (OURS, OURS_FRESH))
+    )
+    fell = np.concatenate([run["fell"] for run in theirs])
+    fell_of_ours = np.concatenate([run["fell"] for run in ours])
+    reached = np.concatenate([waits(run) < np.inf for run in theirs])
+    ends = np.concatenate([solved(run) for run in theirs])
+    assert len(fell) == len(fell_of_ours) == 120 and all(solved(run).all() for run in ours)
+    halved, cosine = (together(name)["peephole"] for name in (WRITEUP, "recipe/cosine"))
+    gained, lost, _, p = signs(solved(cosine) * 1 - solved(halved))
+    assert p < 0.05 and lab.RECIPES["writeup"]["lr"] == 0.005
+    recipe = lab.RECIPES["default"]
+    kept = (1 + math.exp(-recipe["forget_gate_bias"])) ** -150
+    assert recipe["lr"] == 4 * lab.RECIPES["writeup"]["lr"]
+    return [
+        f"{counted(reached)} networks on seeds 0 to 59 (60 with and 60 without peepholes) have a solve rate of 0.99 at "
+        "some evaluation, and only "
+        f"{counted(ends)} at the end",
+        f"The solve rate of {counted(fell)} networks falls from 0.9 to below 0.5",
+        f"{gained} more seeds solve the task and {lost} no longer does ({p_value(p)})",
+        f"a cell without input keeps {100 * kept:.0f} % of its state over 150 steps",
+        f"Under our recipe, {counted(fell_of_ours)} networks fall in the same way. All of them recover before the last "
+        "step.",
+    ]
+
+
+def claims_on_read_outs():
+    """Sentences on read-outs of the time from cells of our recipe."""
+    runs, theirs = together(OURS, OURS_FRESH), together(WRITEUP, WRITEUP_FRESH)
+    before, after = ([np.median(run[when + "gap_error"]) for run in runs.values()] for when in ("untrained/", ""))
+    worse = [signs(numbers(run, "gap_error") - numbers(run, "untrained/gap_error"))[0] for run in runs.values()]
+    assert min(worse) >= 59 and f"{before[0]:.2f}" == f"{before[1]:.2f}"
+    found = [
+        f"error of {before[0]:.2f} steps (median, both kinds)",
+        f"Training makes it less exact: the error rises to {after[0]:.2f} steps with peepholes and {after[1]:.2f} "
+        f"without, and it rises on {worse[0]} and {worse[1]} of 60 seeds.",
+    ]
+    before, after = ([np.median(run[when + "left_error"]) for run in runs.values()] for when in ("untrained/", ""))
+    assert all((numbers(run, "left_error") < numbers(run, "untrained/left_error")).all() for run in runs.values())
+    found.append(
+        f"falls from {before[0]:.2f} to {after[0]:.2f} steps with peepholes and from {before[1]:.2f} to {after[1]:.2f} "
+        "without, on all 60 seeds each"
+    )
+    assert all((numbers(run, "left_error") < numbers(run, "best_cell_error")).all() for run in runs.values())
+    for kind, run in runs.items():
+        more, less, _, p = signs((numbers(theirs[kind], "timers") > 0) * 1 - (numbers(run, "timers") > 0))
+        assert more > less and p < 0.001
+    ours, other = ([counted(numbers(run, "timers") > 0) for run in pair.values()] for pair in (runs, theirs))
+    return found + [
+        f"{ours[0]} networks with peepholes have such a cell, and {ours[1]} without",
+        f"{other[0]} and {other[1]}",
+    ]
+
+
+def claims_on_paths():
+    """Sentences on the changes of cell states of our recipe."""
+    runs, fresh = together(OURS, OURS_FRESH), together(OURS_FRESH)
+    both, one = runs["peephole"], runs["vanilla"]
+    monotone = [median_of(run, "monotone", ".3f") for run in runs.values()]
+    untrained = [np.median(run["untrained/monotone"]) for run in runs.values()]
+    assert all((numbers(run, "monotone") < numbers(run, "untrained/monotone")).all() for run in runs.values())
+    found = [
+        f"the median share is {monotone[0]} with peepholes and {monotone[1]} without",
+        f"Before training it is {untrained[0]:.3f} and {untrained[1]:.3f}",
+    ]
+    splits = [signs(numbers(both, name) - numbers(one, name)) for name in ("monotone", "monotone_settled")]
+    splits.append(signs(numbers(fresh["peephole"], "monotone") - numbers(fresh["vanilla"], "monotone")))
+    assert splits[0][3] < 0.05 < min(splits[1][3], splits[2][3])
+    texts = [f"{more} of {sum(rest) + more} seeds and smaller on {rest[0]}" for more, *rest, _ in splits]
+    found += [f"larger with peepholes on {texts[0]} ({p_value(splits[0][3])})",
+              f"one of {len(READ_OUTS | PATHS)} measures",
+              f"On the fresh seeds alone it is larger on {texts[2]} ({p_value(splits[2][3])})",
+              f"in the wait it is larger on {texts[1]} ({p_value(splits[1][3])})"]  # fmt: skip
+    for name in "late_moves", "on_time":
+        assert all(bootstrap(run[name], np.median)[0] > 0.5 for run in runs.values())
+        found.append(f"{median_of(both, name)} with peepholes and {median_of(one, name)} without")
+    inverted = [counted(numbers(run, "mirrors") > 0) for run in runs.values()]
+    return [*found, f"{inverted[0]} networks with peepholes have such a cell, and {inverted[1]} without"]
+
+
+def claims_on_failed_seeds():
+    """Sentences on networks of the write-up's recipe that do not solve the task."""
+    found = {name: [] for name in ("gap", "slope", "flat", "near", "left")}
+    for run in together(WRITEUP, WRITEUP_FRESH).values():
+        yes = solved(run)
+        no = ~yes
+        slope, left = numbers(run, "answer_slope"), numbers(run, "left_error")
+        found["gap"].append(counted(numbers(run, "gap_error")[no] < 1))
+        found["slope"].append(with_interval(slope[no], ".2f", np.median))
+        found["flat"].append(counted(slope[no] < 0.5))
+        found["near"].append(counted(numbers(run, "within_one")[no] == 1))
+        low, high = bootstrap(left[no], np.median)[0], bootstrap(left[yes], np.median)[1]
+        assert low > high, "intervals do not overlap"
+        found["left"].append([with_interval(left[seeds], ".2f", np.median) for seeds in (no, yes)])
+    both, one = found["left"]
+    return [
+        f"{found['gap'][0]} failed networks with peepholes and from {found['gap'][1]} without",
+        f"{found['slope'][0]} steps later with peepholes and {found['slope'][1]} without",
+        f"The answers of {found['flat'][0]} networks with peepholes and {found['flat'][1]} without do not follow D",
+        f"{found['near'][0]} failed networks with peepholes and in {found['near'][1]} without",
+        f"{both[0]} steps with peepholes, against {both[1]} of networks that solve the task. Without peepholes it is "
+        f"{one[0]} against {one[1]}.",
+    ]
+
+
+def claims_on_lengths():
+    """Sentences on longer sequences."""
+    for T in LENGTHS:
+        runs = together(f"length/{T}")
+        assert signs(solved(runs["peephole"]) * 1 - solved(runs["vanilla"]))[3] > 0.05
+        assert signs(sooner(runs))[3] > 0.05 and signs(np.log(error_ratios(runs)))[3] > 0.05
+    results = load_point(lab, "length/600")
+    stopped = {kind: run["diverged_at_step"] for kind, run in results["runs"].items()}
+    (seed,) = [k for k, step in enumerate(stopped["vanilla"]) if step is not None]
+    assert stopped["peephole"] == [None] * 5
+    step = stopped["vanilla"][seed]
+    return [f"without peepholes, seed {results['seeds'][seed]} diverged at step {step:,}"]
+
+
+def claims_on_draws():
+    """Sentences on the same initial weights with other training sequences."""
+    failed, (agreement, p) = np.array([~solved(run) for run in draws()]), same_start()
+    n, (own, other) = failed.shape[1], [counted(row) for row in ~failed]
+    assert p > 0.05
+    return [
+        f"{other} solve the task. With their own training sequences, {own} do",
+        f"rank correlation of the two solve rates of a seed is {agreement:.2f} "
+        f"({p_value(p)}, one-sided permutation test)",
+        f"{failed.all(axis=0).sum()} of {n} seeds fail both times; "
+        f"{failed.mean(axis=1).prod() * n:.1f} would be expected",
+    ]
+
+
+def claims_on_cells():
+    """Sentences on peepholes that start at zero, and on cells without forget gates."""
+    zero, normal = (together(name)["peephole"] for name in ("ablations/zero-peepholes-writeup", WRITEUP))
+    difference = rates(zero) - rates(normal)
+    more, less, _, p = signs(difference)
+    low, high = bootstrap(difference)
+    assert p > 0.05 and low < 0 < high
+    found = [
+        f"differs by {with_interval(difference, '+.3f')}; it is higher with zero peepholes on {more} seeds and lower "
+        f"on {less} ({p_value(p)})"
+    ]
+    without, ours = together("ablations/no-forget-gate"), together(OURS)
+    factors, larger = [], []
+    for kind in KIND:
+        ratios = numbers(without[kind], "test_mse") / numbers(ours[kind], "test_mse")
+        more, *_, p = signs(np.log(ratios))
+        assert p < 0.001 and bootstrap(np.log(ratios))[0] > 0
+        factors.append(geometric_mean(ratios))
+        larger.append(more)
+    both, one = (counted(solved(without[kind])) for kind in KIND)
+    return found + [
+        f"{both} seeds learn the task with peepholes and {one} without",
+        f"{factors[0]} times as large with peepholes and {factors[1]} times without (geometric means); it is larger on "
+        f"{larger[0]} and {larger[1]} of 30 seeds (p < 0.001 each)",
+    ]
+
+
+def claims_on_generators():
+    """Sentences on the generating tasks."""
+    runs = {name: list(together(f"generate/{name}").values()) for name in GENERATED}
+    learned = counted(np.concatenate([solved(run) for pair in runs.values() for run in pair]))
+    hold = {name: sum(int(holds(name, run).sum()) for run in pair) for name, pair in runs.items()}
+    rest = {name: n for name, n in hold.items() if n < 19}
+    assert list(rest) == ["gts-50", "rectangle-25"] and len(hold) == 10
+    p_until = {name: signs(numbers(a, "exact_until") - numbers(b, "exact_until"))[3] for name, (a, b) in runs.items()}
+    assert min(p_until.values()) > 0.05
+    split = {name: signs(np.log(numbers(b, "test_mse") / numbers(a, "test_mse"))) for name, (a, b) in runs.items()}
+    some = [name for name, (*_, p) in split.items() if p < 0.05]
+    assert some == ["triangle-10", "rectangle-10"] and {split[name][:2] for name in some} == {(9, 1)}
+    others = min(p for name, (*_, p) in split.items() if name not in some)
+    return [
+        f"{learned} networks learn the 150 steps",
+        "In eight of the ten tasks at least 19 of 20 networks then make no mistake in 1,500 steps",
+        f"the spikes of period 50, with {share(hold['gts-50'], 20)} networks, and the rectangle of period 25, with "
+        f"{share(hold['rectangle-25'], 20)}",
+        f"(every p at least {min(p_until.values()):.2g})",
+        f"smaller with peepholes on 9 of 10 seeds for the triangle and for the rectangle of period 10 "
+        f"({p_value(split[some[0]][3])} each, not corrected for ten tasks). In the other eight tasks p is at least "
+        f"{others:.2g}.",
+    ]
+
+
+def claims_on_the_headline():
+    """Sentences on the runs that the command make draws."""
+    runs = load_point(lab, OURS)["runs"]
+    ratios = np.divide(*(np.array(runs[kind]["final"]["test_mse"]) for kind in ("vanilla", "peephole")))
+    rank = int((ratios < ratios[29]).sum()) + 1
+    assert rank == (len(ratios) + 1) // 2 and ratios.argmax() == 0
+    errors = [np.array(load_point(lab, f"generate/{name}")["runs"]["peephole"]["final"]["test_mse"])
+              for name in ("gts-20", "triangle-25")]  # fmt: skip
+    assert all((error < error[9]).sum() == 4 for error in errors), "the fifth of ten"
+    return [
+        f"is the {rank}th of seeds 0 to 29 by the ratio of the two errors ({ratios[29]:.1f}; range "
+        f"[{ratios.min():.2f}–{ratios.max():.0f}], the largest is that of seed 0)",
+    ]
+
+
+def front_claims():
+    """Sentences of the front page."""
+    both, one, _, _ = on_fresh_seeds()
+    return [f"**On fresh seeds, {both} networks with peepholes and {one} without solve the task.**"]
+
+
+def report_claims():
+    """Sentences of the report."""
+    parts = (headline_claims, claims_on_seeds, claims_on_peepholes, claims_on_the_recipe, claims_on_read_outs,
+             claims_on_paths, claims_on_failed_seeds, claims_on_lengths, claims_on_draws, claims_on_cells,
+             claims_on_generators, claims_on_the_headline)  # fmt: skip
+    return [sentence for part in parts for sentence in part()]
+
+
+CLAIMS = {"README.md": front_claims, "results/timing_counting_spikes/README.md": report_claims}

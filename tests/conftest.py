@@ -1,4 +1,4 @@
-"""What the tests share: the experiment scripts as modules, and runs through the command line."""
+"""Functions that tests share: experiment scripts as modules, and runs from the command line."""
 
 import importlib.util
 import os
@@ -18,24 +18,24 @@ RENDERERS = sorted(
 
 
 def load(path, source=None):
-    """A script as a fresh module, from source if given (a changed text of it)."""
+    """A script as a fresh module. source: a changed text of the script, or None."""
     name = "lab_" + str(path).replace("/", "_").removesuffix(".py")
     spec = importlib.util.spec_from_loader(name, loader=None)
     module = importlib.util.module_from_spec(spec)
     module.__file__ = str(ROOT / path)
-    sys.modules[name] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look up their module
     exec(compile(source or (ROOT / path).read_text(), str(ROOT / path), "exec"), module.__dict__)
     return module
 
 
 def options_of(lab, *arguments):
-    """The options that a script makes of these arguments."""
+    """The options of a script for these arguments."""
     return lab.parse_options([str(argument) for argument in arguments])[0]
 
 
 @pytest.fixture
 def call():
-    """Run a script of the repository in a process of its own: call(path, *arguments) -> CompletedProcess."""
+    """Run a script of the repository in a separate process: call(path, *arguments) -> CompletedProcess."""
 
     def run(path, *arguments, **options):
         command = [sys.executable, str(ROOT / path), *map(str, arguments)]
@@ -47,7 +47,7 @@ def call():
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory):
-    """quick(script): the folder in which its quick run of seeds 4, 0, 9 wrote to run/, made once."""
+    """quick(script): a folder in which run/ has a quick run of seeds 4, 0, 9 of the script. It runs only once."""
 
     @cache
     def made(script):

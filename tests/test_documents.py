@@ -1,15 +1,21 @@
-"""The front page and the reports: tables and sentences are what results/ has, links, pictures and commands exist."""
+"""The front page and the reports: tables and sentences agree with results/; links, pictures and commands exist."""
 
+import json
 import re
 import shlex
 import subprocess
+import sys
 
 import pytest
 from conftest import ROOT, SCRIPTS, load
+from PIL import Image
 
 import studies.__main__ as studies
 import studies.lstm_1997 as study
 from studies import report
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import durations
 
 DOCUMENTS = {str(path.relative_to(ROOT)): text for path, text in studies.documents().items()}
 REPORTS = [f"results/{script.removesuffix('.py')}/README.md" for script in SCRIPTS]
@@ -18,15 +24,15 @@ every_document = pytest.mark.parametrize("name", DOCUMENTS)
 
 @pytest.fixture(scope="module", autouse=True)
 def committed_results(tmp_path_factory):
-    """Tables and sentences are of the committed results: make on another machine may change the last digits of some."""
-    wanted = ["git", "ls-files", "-z", "--", "results/**.json"]
+    """Use the committed results. On another machine, make may change the last digits of some results."""
+    wanted = ["git", "ls-files", "-z", "--", "results/**.json", "results/**.npz"]
     files = subprocess.run(wanted, cwd=ROOT, capture_output=True).stdout
     with pytest.MonkeyPatch.context() as patch:
         if files:
             folder = tmp_path_factory.mktemp("committed")
             command = ["git", "checkout-index", "-z", "--stdin", f"--prefix={folder}/"]
             subprocess.run(command, cwd=ROOT, input=files, check=True)
-            for module in studies, report, studies.study_of("benchmarks"):
+            for module in studies, report, studies.study_of("benchmarks"), studies.study_of("front_page"):
                 patch.setattr(module, "ROOT", folder)
             for path, text in DOCUMENTS.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -35,13 +41,13 @@ def committed_results(tmp_path_factory):
 
 
 def links(text):
-    """Targets of all links and pictures of a Markdown text that are not on the web."""
+    """Targets of links and pictures of a Markdown text, without web addresses."""
     found = re.findall(r"\]\(([^)\s]+)\)", text)
     return [link for link in found if not link.startswith(("http://", "https://"))]
 
 
 def anchors(text):
-    """The anchors of the headings of a Markdown text, as GitHub makes them."""
+    """The anchors that GitHub makes for the headings of a Markdown text."""
     headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
@@ -62,11 +68,11 @@ def test_tables_and_sentences_are_fresh():
     assert studies.main(["tables", "--check"]) == 0
 
 
-def test_what_is_stale_is_noticed(committed_results):
+def test_stale_tables_are_noticed(committed_results):
     path = committed_results / REPORTS[0]
     text = path.read_text()
     try:
-        path.write_text(re.sub(r"\d+/30", "31/30", text, count=1))
+        path.write_text(re.sub(r"(?m)^(\|.*?)\d+/30", r"\g<1>31/30", text, count=1))
         with pytest.raises(SystemExit, match="stale"):
             studies.main(["tables", "--check"])
         assert studies.main(["tables"]) == 0 and path.read_text() == text
@@ -77,15 +83,35 @@ def test_what_is_stale_is_noticed(committed_results):
         path.write_text(text)
 
 
-def test_a_sentence_that_a_document_lacks_is_named(monkeypatch):
+def test_a_missing_sentence_is_named(monkeypatch):
     module = studies.study_of("benchmarks")
     monkeypatch.setattr(module, "CLAIMS", {"README.md": lambda: ["Pure  NumPy is\nthe slowest."]}, raising=False)
     with pytest.raises(SystemExit, match="README.md lacks: Pure"):
         studies.main(["tables", "--check"])
 
 
+COUNTED = re.compile(r"\d[\d,]*(?:/| of (?:the )?)\d[\d,]*|\bp = [\d.]+|\d[\d.]*[–-]\d[\d.]* %|±")
+STATED = {  # constants of a task, and statements of the paper or the write-up
+    "results/multiplication_problem/README.md": {"7/144", "1/36", "1/144", "1/540", "6/7"},
+}
+
+
 @every_document
-def test_links_and_pictures_are_there(name):
+def test_counts_intervals_and_p_values_in_prose_are_computed(name):
+    text = re.sub(r"<!-- (?:table|again): .*?<!-- end -->", "", DOCUMENTS[name], flags=re.DOTALL)
+    text = studies.in_one_line(re.sub(r"^    .*$|\]\([^)]*\)", "", text, flags=re.MULTILINE))
+    modules = [studies.study_of(experiment) for experiment in (*studies.STUDIES, *studies.TABLES_ONLY)]
+    sentences = [sentence for module in modules for sentence in getattr(module, "CLAIMS", {}).get(name, list)()]
+    computed = set()
+    for sentence in map(studies.in_one_line, sentences):
+        for found in re.finditer(re.escape(re.sub(r"\]\([^)]*\)", "", sentence)), text):
+            computed |= set(range(*found.span()))
+    typed = {found[0] for found in COUNTED.finditer(text) if not set(range(*found.span())) <= computed}
+    assert typed <= STATED.get(name, set())
+
+
+@every_document
+def test_links_and_pictures_exist(name):
     found = links(DOCUMENTS[name])
     assert found
     for link in found:
@@ -96,7 +122,7 @@ def test_links_and_pictures_are_there(name):
 
 
 @every_document
-def test_every_picture_has_an_alt_text_and_a_row_of_its_own(name):
+def test_every_picture_has_an_alt_text_and_its_own_line(name):
     for line in DOCUMENTS[name].splitlines():
         pictures = re.findall(r"!\[([^]]*)\]", line)
         assert not pictures or len(pictures) == 1 and len(pictures[0]) > 20 and line.startswith("!["), line
@@ -111,7 +137,7 @@ def test_every_picture_is_shown():
 @every_document
 def test_commands_parse(name, capsys):
     found = commands(DOCUMENTS[name])
-    assert found
+    assert found or name == "benchmarks/README.md"
     for command in found:
         program, *arguments = shlex.split(command)[1:]
         if program == "-m" and arguments[0] == "studies":
@@ -138,10 +164,27 @@ def test_the_front_page_names_every_script_and_target():
     assert {"", "test"} <= set(named) <= {"", *targets}
 
 
+def test_every_command_of_the_front_page_has_its_measured_duration():
+    text, path = DOCUMENTS["README.md"], ROOT / "results" / "benchmarks" / "durations.json"
+    measured = json.loads(path.read_text())["seconds"]
+    assert durations.timed_commands(text) == {
+        command: studies.duration(seconds) for command, seconds in measured.items()
+    }
+    plain = {command for command in commands(text) if "NAME" not in command and "-m pip" not in command}
+    assert plain <= set(measured), "every command has a duration"
+
+
+def test_the_front_page_shows_the_last_lines_of_make():
+    with Image.open(ROOT / "viz" / "lstm_1997.gif") as gif:
+        frames = gif.n_frames
+    size = (ROOT / "viz" / "lstm_1997.gif").stat().st_size
+    assert f"viz/lstm_1997.gif ({frames} frames, {size / 1e6:.2f} MB)" in DOCUMENTS["README.md"]
+
+
 def test_the_front_page_is_short():
     text = DOCUMENTS["README.md"]
     assert len(text.splitlines()) <= 200 and len(text.encode()) <= 12_000
-    assert max(len(line) for line in text.splitlines() if not line.startswith("|")) <= 120
+    assert max(len(line) for line in text.splitlines() if not line.startswith(("|", "!"))) <= 120
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -162,10 +205,12 @@ def test_rows_and_readings_of_1997_that_were_not_run_are_named():
     folder = ROOT / "results" / study.lab.EXPERIMENT
     not_run = {point for point in study.POINTS if not (folder / point / "results.json").exists()}
     others = set(study.GROUPS["other-readings"])
-    assert others <= not_run <= others | set(study.GROUPS["long-rows"]), "of the other points all are there"
+    assert others <= not_run <= others | set(study.GROUPS["long-rows"]), "all other points have results"
     assert {f"other-readings/{name}" for name in study.NOT_RUN} == others and len(others) == 8
-    (rows,) = re.findall(r"<!-- table: paper-tables -->\n(.*?)<!-- end -->", text, flags=re.DOTALL)
-    named = {line.split("|")[1].split(",")[0].strip() for line in rows.splitlines() if line.endswith("| not run |")}
-    assert named == not_run - others
+    (rows,) = re.findall(r"were not run, .*? with the paper's means: (.*?)\.\n\n", text, flags=re.DOTALL)
+    means = re.findall(r"(\S+)\s\(([\d,;\s]+)\)", rows)
+    assert {name for name, _ in means} == not_run - others and len(means) == len(not_run - others)
+    for name, mean in means:
+        assert tuple(int(number.replace(",", "")) for number in mean.split(";")) == study.lab.ROWS[name].paper.sequences
     readings = re.findall(r"<!-- table: paper-(?:readings|first-pair) -->\n(.*?)<!-- end -->", text, flags=re.DOTALL)
     assert sum(table.count("not run") for table in readings) == len(others)

@@ -1,4 +1,4 @@
-"""information_latching.py: its data, its four cells against a plain implementation, Keras's rules, what is measured."""
+"""information_latching.py: its data, its four cells against a plain implementation, the rules of Keras, measures."""
 
 import json
 import math
@@ -20,7 +20,7 @@ def sigmoid(z, hard):
 
 
 def plain(kind, hard, W, V, b, x):
-    """One network, one sequence x (T,), unit by unit as the docstring has it: logits, and h, c and gates over time."""
+    """The equations of the docstring, unit by unit, for one network and one x (T,): logits; h, c, gates over time."""
     H = W.shape[1] - 2
     h, c, trace = [0.0] * H, [0.0] * H, []
     rows = dict(zip(lab.GATES[kind] + "g", np.split(W, len(lab.GATES[kind]) + 1)))
@@ -79,7 +79,7 @@ def test_the_split_of_the_question_holds_out_one_class():
     options = options_of(lab, "--recipe", "writeup", "--seeds", "0,5")
     data, classes = lab.draw_population(options, 3)
     assert data.shape == (2, 10000, 3) and (classes[:, 8000:] == 0).all()
-    assert classes[:, :8000].sum(axis=1).tolist() == [5000, 5000], "trains on 5,000 of one and 3,000 of the other"
+    assert classes[:, :8000].sum(axis=1).tolist() == [5000, 5000], "5,000 sequences of one class, 3,000 of the other"
     shuffled, mixed = lab.draw_population(options_of(lab, "--seeds", "0,5"), 3)
     assert (np.abs(mixed[:, 8000:].mean(axis=1) - 0.5) < 0.05).all()
     for s in range(2):
@@ -95,9 +95,9 @@ def test_initial_weights_are_those_of_keras():
     for kind, R in ("srnn", 1), ("lstm", 4), ("gru", 3), ("lstm-1997", 3):
         cell = lab.Cell(kind, 1, 10)
         p = lab.views(lab.init_theta(cell, options), cell.shapes)
-        assert np.allclose(np.linalg.norm(p.W[:, :, 0], axis=1), 1), "a unit row; of one number: 1 or -1"
+        assert np.allclose(np.linalg.norm(p.W[:, :, 0], axis=1), 1), "a row of norm 1; a single number is 1 or -1"
         positive = (p.W[:, :, 0] > 0).mean(axis=0)
-        assert (positive[0] == 0) == (R > 1), "the decomposition that Keras takes never makes the first positive"
+        assert (positive[0] == 0) == (R > 1), "the decomposition of Keras never makes the first number positive"
         assert (np.abs(positive[1 if R > 1 else 0 :] - 0.5) < 0.15).all()
         limit = math.sqrt(6 / (1 + R))
         assert 0.9 * limit < np.abs(p.W[:, :, 1]).max() <= limit
@@ -122,7 +122,7 @@ def test_biases_of_gates():
 
 
 @every_cell
-def test_forward_is_the_equations(kind, hard, hidden):
+def test_forward_follows_the_equations(kind, hard, hidden):
     net, x = network(kind, hard, hidden)
     logits = lab.forward(net, x)
     for s in range(2):
@@ -137,7 +137,7 @@ def test_forward_is_the_equations(kind, hard, hidden):
 
 
 @every_cell
-def test_a_pass_of_fewer_steps_has_the_gradient_of_these(kind, hard, hidden):
+def test_a_pass_of_fewer_steps_has_the_right_gradient(kind, hard, hidden):
     net, x = network(kind, hard, hidden, T=7)
     short, _ = network(kind, hard, hidden, T=4)
     d_logits = np.random.default_rng(1).standard_normal((2, 2, 3))
@@ -165,18 +165,18 @@ def test_products_with_recurrent_weights(rows, H, columns):
 
 
 @every_cell
-def test_a_pass_in_parts_is_the_whole(kind, hard, hidden):
+def test_a_pass_in_parts_equals_one_pass(kind, hard, hidden):
     net, x = network(kind, hard, hidden, T=12)
     whole = lab.forward(net, x)
     for steps in 5, 6, 11, 12:
         short, _ = network(kind, hard, hidden, T=steps)
         short.p.W[...], short.p.V[...], short.p.b[...] = net.p.W, net.p.V, net.p.b
         assert np.allclose(study.run_on(short, x), whole, rtol=1e-12, atol=1e-14)
-        assert np.allclose(study.run_on(short, x), whole, rtol=1e-12, atol=1e-14), "and the next starts from zero"
+        assert np.allclose(study.run_on(short, x), whole, rtol=1e-12, atol=1e-14), "the next pass starts from zero"
 
 
 @pytest.mark.parametrize("n", [1, 100, 250])
-def test_evaluation_in_batches_is_that_of_each_sequence(n):
+def test_evaluation_in_batches_equals_evaluation_of_single_sequences(n):
     cell, rng = lab.Cell("lstm", 1, 15), np.random.default_rng(1)
     theta = rng.standard_normal((2, cell.P)).astype(np.float32)
     net = lab.Network(cell, theta, 15, lab.EVAL_BATCH, backward=False)
@@ -188,7 +188,7 @@ def test_evaluation_in_batches_is_that_of_each_sequence(n):
 
 
 @pytest.mark.parametrize("split", ["shuffled", "asker"])
-def test_what_is_held_out_is_never_trained_on(split, tmp_path, monkeypatch):
+def test_held_out_sequences_are_never_used_for_training(split, tmp_path, monkeypatch):
     words = f"--seeds 0,4 --lengths 6 --cells srnn --sequences 200 --eval-n 30 --epochs 3 --batch 8 --split {split}"
     options, seen, looked_at = options_of(lab, *words.split()), [], []
     real_update, real_evaluate = lab.update, lab.evaluate
@@ -205,7 +205,7 @@ def test_what_is_held_out_is_never_trained_on(split, tmp_path, monkeypatch):
     monkeypatch.setattr(lab, "evaluate", evaluate)
     assert lab.main([*words.split(), "--out", str(tmp_path)]) == 0
     data, classes = lab.draw_population(options, 6)
-    assert len(seen) == 3 * 160 // 8 and len(looked_at) == 2, "before the first step and after the last"
+    assert len(seen) == 3 * 160 // 8 and len(looked_at) == 2, "before the first step and after the last step"
     for s in range(2):
         of_class = {tuple(x): y for x, y in zip(data[s, :160], classes[s, :160])}
         for epoch in range(3):
@@ -220,7 +220,7 @@ def test_what_is_held_out_is_never_trained_on(split, tmp_path, monkeypatch):
 
 
 def test_updates_are_those_of_keras():
-    """Adam of early 2018: epsilon 1e-7 beside the root of the second moment, both corrections in the rate."""
+    """Adam of early 2018: epsilon 1e-7 is added to the root of the second moment; the rate has both corrections."""
     options = options_of(lab, "--seeds", "0", "--dtype", "float64", "--gates", "sigmoid", "--lr", "0.01")
     cell = lab.Cell("lstm", 1, 5, False)
     adam, alive = lab.Adam(lab.init_theta(cell, options)), np.array([True])
@@ -239,7 +239,7 @@ def test_updates_are_those_of_keras():
 
 @pytest.mark.parametrize("kind", lab.GATES)
 @pytest.mark.parametrize("words", ["--gates sigmoid", "", "--gates sigmoid --hidden 2"])
-def test_what_is_measured_before_and_after_training(kind, words):
+def test_measures_before_and_after_training(kind, words):
     options = options_of(lab, *words.split(), "--seeds", "0,1")
     cell = lab.Cell(kind, options.hidden, 9, options.gates == "hard_sigmoid")
     start = lab.init_theta(cell, options)
@@ -270,11 +270,11 @@ def test_what_is_measured_before_and_after_training(kind, words):
 
 @pytest.mark.parametrize("T", [9, 10])
 def test_a_latch_made_by_hand_holds_ten_times_as_long(T):
-    """Units that keep the sign, or change it at every step, with the read-out of the length that they are for."""
+    """Units that keep the sign, or change it at every step, with a read-out for one length."""
     options, cell = options_of(lab, "--seeds", "0-2"), lab.Cell("srnn", 1, T)
     theta = np.zeros((3, cell.P), np.float32)
     p = lab.views(theta, cell.shapes)
-    p.W[:, 0, 0], p.W[:, 0, 1] = (3, -3, 0), 1  # the third forgets
+    p.W[:, 0, 0], p.W[:, 0, 1] = (3, -3, 0), 1  # the third unit forgets
     p.V[:, 1, 0] = 1, (-1) ** (T - 1), 1
     measured = study.measure(options, f"srnn-{T}", theta)["measures"]
     for name in "fresh_accuracy", "ten_times_accuracy":
@@ -282,10 +282,27 @@ def test_a_latch_made_by_hand_holds_ten_times_as_long(T):
     assert study.ten_times(9) == 91 and study.ten_times(10) == 100
 
 
+# ---------------------------------------------------------------------------------------- tables and sentences
+
+
+def test_shares_and_p_values_count_networks_that_latch():
+    run = {"measures": {"fresh_accuracy": [1.0, 0.989, 0.99, None], "ten_times_accuracy": [0.5, 1.0, 1.0, None],
+                        "recurrent_weight_before": [0.5, -0.5, -0.5, None]}}  # fmt: skip
+    assert study.latches(run).tolist() == [True, False, True, False]
+    assert study.holds(run).tolist() == [False, False, True, False]
+    assert [side.tolist() for side in study.by_sign(run)] == [[True], [False, True]]
+    assert study.share_of(study.latches(run)).startswith("2/4 (") and study.share_of(np.zeros(0, bool)) == "–"
+    some, others = np.array([True] * 8 + [False] * 2), np.array([False] * 9 + [True])
+    assert study.paired(some, others) == pytest.approx(2 * (1 + 9) / 2**9)
+    assert study.fisher(some, ~some) == pytest.approx(4252 / 184756)
+    assert study.power(0.00021) == "2 × 10⁻⁴" and study.power(1.3) == "1 × 10⁰"
+    assert study.median_of([0.0, 0.0, 0.0]) == "0 [0–0]" and study.median_of([]) == "–"
+
+
 # -------------------------------------------------------------------------------------------------- landscape
 
 
-def test_the_landscape_is_that_of_two_networks_run_by_hand():
+def test_the_landscape_equals_two_networks_run_by_hand():
     found = lab.landscape()
     n, T = 101, 50
     assert found["unit"].shape == found["lstm"].shape == (T, n, n)
@@ -323,26 +340,25 @@ def test_another_program_can_rebuild_the_networks(arguments, tmp_path):
                        if name in found)  # fmt: skip
 
 
-def test_pictures_say_more_of_a_run_that_has_been_measured(tmp_path, monkeypatch, capsys):
+def test_pictures_of_a_measured_run_show_fresh_sequences(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = "--seeds 0,4 --record 4 --lengths 5,9 --sequences 200 --eval-n 40 --steps 30 --cells srnn,lstm --out run"
     assert lab.main(words.split()) == 0
     renderer = load("visualize/information_latching.py")
-    first = "first_input_gradient.png"
     assert renderer.main(["--run", "run", "--out", "plain"]) == 0
-    assert "python3 -m studies measure run" in capsys.readouterr().out and not (tmp_path / "plain" / first).exists()
+    assert "python3 -m studies measure run" in capsys.readouterr().out
     measure_run(study, tmp_path / "run")
     runs = json.loads((tmp_path / "run" / "measures.json").read_text())["runs"]
     assert list(runs) == ["srnn-5", "srnn-9", "lstm-5", "lstm-9"]
     assert renderer.main(["--run", "run", "--out", "more"]) == 0
-    assert (tmp_path / "more" / first).exists() and "studies measure" not in capsys.readouterr().out
-    assert (tmp_path / "plain" / "accuracy.png").read_bytes() != (tmp_path / "more" / "accuracy.png").read_bytes()
+    assert "studies measure" not in capsys.readouterr().out
+    assert (tmp_path / "plain" / "task.png").read_bytes() != (tmp_path / "more" / "task.png").read_bytes()
 
 
-def test_a_longer_run_starts_as_a_shorter_one(tmp_path):
+def test_a_longer_run_starts_like_a_shorter_run(tmp_path):
     words = "--seeds 0,4 --lengths 5 --cells srnn --sequences 200 --eval-n 40 --batch 8 --eval-every 10 --force".split()
     losses = {}
     for steps in 30, 70:
         assert lab.main([*words, "--snapshot-every", "10", "--out", str(tmp_path), "--steps", str(steps)]) == 0
         losses[steps] = json.loads((tmp_path / "results.json").read_text())["runs"]["srnn-5"]["history"]["batch_loss"]
-    assert losses[70][:30] == losses[30] and len(set(losses[70])) == 70, "each epoch has an order of its own"
+    assert losses[70][:30] == losses[30] and len(set(losses[70])) == 70, "each epoch has its own order"

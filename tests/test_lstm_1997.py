@@ -15,6 +15,7 @@ import pytest
 from conftest import ROOT, load, options_of
 
 import studies.lstm_1997 as study
+from studies import report
 
 lab = load("lstm_1997.py")
 ROWS = list(lab.ROWS.values())
@@ -111,7 +112,7 @@ def test_a_row_has_the_figures_of_the_paper(line):
         assert lab.TESTS.get(task) == (256 if task[0] == "3" else None)
 
 
-def test_the_paper_is_transcribed_whole():
+def test_the_table_has_every_row_of_the_paper():
     assert [line.split()[0] for line in PAPER.split("\n")[1:-1]] == [row.name for row in ROWS]
     assert lab.WINDOW == 2000 and lab.CAP == 5
 
@@ -127,7 +128,7 @@ REBER = re.compile(rf"B([TP])B(TS*X(S|X{TAIL})|P{TAIL})E\1E")
 
 
 def may_follow(prefix):
-    """Symbols that may come next in the embedded Reber grammar (Figure 4), by walking."""
+    """Legal next symbols after prefix in the embedded Reber grammar (Figure 4), by a walk through the graph."""
     if len(prefix) < 2:
         return {"": "B", "B": "TP"}[prefix]
     node, rest = "start", prefix[2:]
@@ -157,7 +158,7 @@ def test_reber_strings_are_recognised_and_legal_symbols_are_legal():
     assert not REBER.fullmatch("BTBTXSEPE") and REBER.fullmatch("BTBTXSETE")
 
 
-def test_choices_of_the_grammar_are_even():
+def test_choices_of_the_grammar_have_equal_probabilities():
     drawn = [letters(string) for string in lab.reber_strings(np.random.default_rng(1), 4000)]
     for position, shares in (1, {"T": 0.5, "P": 0.5}), (3, {"T": 0.5, "P": 0.5}):
         for symbol, share in shares.items():
@@ -290,7 +291,7 @@ def test_task_6(name, windows, classes):
 
 
 @pytest.mark.parametrize("name", ["1-1", "2b", "2c-1", "3c-1", "5", "6a"])
-def test_trials_have_sequences_of_their_own(name):
+def test_trials_have_different_sequences(name):
     row = lab.ROWS[name]
     three = lab.draw(row, [0, 1, 2], lab.TRAIN, 4, n=50)
     (x, length), alone = (three.x, three.length), lab.draw(row, [1], lab.TRAIN, 4, n=50)
@@ -308,11 +309,11 @@ def sigma(x):
 
 
 def as_in_the_appendix(row, p, x, target, end, rate=None, absent=(0, 0)):
-    """The paper's appendix A.1 for one sequence, in loops over units, with ds/dw running along.
+    """The paper's appendix A.1 for one sequence, in loops over units, with ds/dw computed forward in time.
 
-    p: {name: array} of a network; x: a list of input vectors; target: {step: vector}. Returns the gradient of
-    the cost, {name: arrays}; with a rate, weights in p change at every step instead, but for absent biases: those of
-    outputs, and of units in absent.
+    p: {name: array} of a network; x: a list of input vectors; target: {step: vector}. Returns the gradient of the cost,
+    {name: arrays}. With a rate, weights in p change at every step instead, except for absent biases: biases of outputs,
+    and of units in the range absent.
     """
     kind, reading = row.kind, row.reading
     blocks, in_block = kind.blocks, [cell % kind.blocks for cell in range(kind.blocks * kind.per_block)]
@@ -322,9 +323,9 @@ def as_in_the_appendix(row, p, x, target, end, rate=None, absent=(0, 0)):
     g = (lambda v: G * (2 * sigma(v) - 1)) if F else sigma
     slope_g = 2 * G if F else 1
     h = (lambda v: H * (2 * sigma(v) - 1)) if F else (lambda v: v)
-    added = {"squared": (1, 0), "mixed": (1, 0.1), "entropy": (0, 1)}[reading.cost]  # of the slope of outputs, to it
+    added = {"squared": (1, 0), "mixed": (1, 0.1), "entropy": (0, 1)}[reading.cost]  # factor of the slope, added term
     zero = {name: np.zeros_like(values) for name, values in p.items()}
-    before = [0.0] * units  # what gates and cells put out a step before: in gates, cells, out gates
+    before = [0.0] * units  # outputs of the step before: input gates, cells, output gates
     s = [0.0] * n
     K = (units if F else 0) + D + (1 if F else 0)
     ds_in, ds_cell = [[0.0] * K for _ in range(n)], [[0.0] * K for _ in range(n)]
@@ -393,7 +394,7 @@ SMALL = {"1-4": {}, "1-5": {}, "2a": {"size": 5, "inputs": 6, "outputs": 6}, "2c
 
 
 def one_sequence(name, ranges, cost):
-    """A small row, a network of it with weights of some size, and a batch of one sequence, also as lists."""
+    """A small row, a network of it with large weights, and a batch of one sequence, also as lists."""
     row = lab.changed(name.split()[0], **SMALL[name])
     row = replace(row, reading=row.reading._replace(ranges=ranges, cost=cost))
     batch = lab.draw(row, [6], lab.TRAIN, n=1)
@@ -415,7 +416,7 @@ def one_sequence(name, ranges, cost):
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("ranges, cost", [("equations", "squared"), ("caption", "squared"), ("caption", "entropy")])
-def test_the_gradient_is_that_of_a_plain_implementation_of_the_appendix(name, ranges, cost):
+def test_the_gradient_equals_a_plain_implementation_of_the_appendix(name, ranges, cost):
     row, net, batch, p, x, target, end = one_sequence(name, ranges, cost)
     lab.forward(net, batch.x)
     lab.backward(net, batch)
@@ -427,12 +428,12 @@ def test_the_gradient_is_that_of_a_plain_implementation_of_the_appendix(name, ra
 
 @pytest.mark.parametrize("name", ["1-4", "1-5", "2a", "2b"])
 @pytest.mark.parametrize("ranges, cost", [("equations", "squared"), ("caption", "mixed")])
-def test_weights_that_change_at_every_step_do_as_in_the_appendix(name, ranges, cost):
+def test_updates_at_every_step_follow_the_appendix(name, ranges, cost):
     row, net, batch, p, x, target, end = one_sequence(name, ranges, cost)
     before = {part: values.copy() for part, values in p.items()}
     lab.update_at_every_step(net, batch, 0.5, row.kind.present)
     cells = [row.kind.blocks, row.kind.blocks + row.kind.H]
-    absent = cells if row.kind.biased == "gates" else [0, 0]  # cells, which have no biases
+    absent = cells if row.kind.biased == "gates" else [0, 0]  # cells have no biases
     wanted = as_in_the_appendix(row, p, x, target, end, 0.5, absent)
     for part, values in vars(net.p).items():
         assert np.abs(values[0] - wanted[part]).max() < 1e-10, part
@@ -492,11 +493,11 @@ def test_the_gradient_check_passes(call):
     assert max(float(re.search(r"error (\S+)", line)[1]) for line in lines) <= 1e-7
 
 
-CHANGING = ast.Expr, ast.AugAssign  # statements that change what is there
+CHANGING = ast.Expr, ast.AugAssign  # statements that change existing values
 
 
 def broken_sources():
-    """Sources of the script, each without one of the statements that make up the backward pass: (which, source)."""
+    """Sources of the script, each without one statement of the backward pass: (which, source)."""
     source = (ROOT / "lstm_1997.py").read_text()
     lines = source.splitlines()
     names = "backward", "gradient_of_inputs", "dnet_of_all_steps", "backward_task_2"
@@ -539,7 +540,7 @@ def test_the_gradient_check_fails_without_any_one_term(term):
 # ----------------------------------------------------------------------------------------------------- rules
 
 
-def test_every_row_has_rules_and_the_paper_as_many_figures():
+def test_every_row_has_one_figure_of_the_paper_for_each_rule():
     for row in ROWS:
         task, paper = row.task.name, row.paper
         assert len(lab.RULES[task]) == len(paper.sequences) == len(paper.wrong)
@@ -548,13 +549,13 @@ def test_every_row_has_rules_and_the_paper_as_many_figures():
 
 
 @pytest.mark.parametrize("name", ["1-5", "2a", "2b", "2c-1", "3c-1", "4-1", "6a"])
-def test_judging_is_that_of_a_plain_judge(name):
+def test_judging_equals_a_plain_judge(name):
     row = lab.ROWS[name]
     row = row if row.kind.output_gates else lab.changed(name, 6, inputs=7, outputs=7)
     task, outputs, batch = row.task.name, row.kind.outputs, lab.draw(row, [0, 1], lab.TEST, n=6)
     rng, tolerance = np.random.default_rng(0), lab.TOLERANCE.get(task)
     y = rng.uniform(0, 1, (len(batch.x) if row.every_step else 1, outputs, 2, 6))
-    for s, b in [(0, 0), (1, 3), (1, 4)]:  # some right answers, by a hair
+    for s, b in [(0, 0), (1, 3), (1, 4)]:  # some answers that are only just right
         if row.every_step:
             for t in range(int(batch.length[s, b])):
                 y[t, :, s, b] = 0.9 * tolerance if tolerance else 0.1
@@ -589,7 +590,7 @@ def test_judging_is_that_of_a_plain_judge(name):
 
 @pytest.fixture
 def small(monkeypatch):
-    """The script with short windows and chunks: one trial or other meets its rules within a hundred sequences."""
+    """The script with short windows and chunks, in which some trials meet their rules within a hundred sequences."""
     for name, value in {"WINDOW": 8, "CHUNK": 10, "STEADY": 10}.items():
         monkeypatch.setattr(lab, name, value)
     rules = {"1": [lab.Rule(512)], "2c": [lab.Rule(501)], "3a": [lab.Rule(41), lab.Rule(41, 0.5)],
@@ -604,7 +605,7 @@ def small(monkeypatch):
 
 
 def run(folder, *arguments, **options):
-    """A run in this process: what results.json has of its row, and the parameters (S, P) after it."""
+    """A run in this process. Returns the part of results.json for its row, and the final parameters (S, P)."""
     words = " ".join(map(str, arguments)).split()
     words += ["--eval-every", "20", "--snapshot-every", "20", "--eval-n", "30", "--out", str(folder), "--force"]
     assert lab.main(words, **options) == 0
@@ -630,7 +631,7 @@ def test_a_trial_alone_and_among_thirty_is_the_same_to_the_bit(kind, small, tmp_
 
 
 def test_trials_are_frozen_when_they_meet_their_last_rule(small, tmp_path, monkeypatch):
-    """Against rules that are applied in plain loops to the errors of every single sequence."""
+    """Compare with rules that plain loops apply to the errors of every sequence."""
     seen, real_update = [], lab.update
 
     def update(net, *arguments):
@@ -653,7 +654,7 @@ def test_trials_are_frozen_when_they_meet_their_last_rule(small, tmp_path, monke
     assert found["sequences_seen"] == [at or 55 for at in expected]
 
 
-def test_a_test_goes_on_in_parts_where_none_may_be_wrong(small, monkeypatch):
+def test_a_test_that_allows_no_error_runs_in_parts(small, monkeypatch):
     """Trial 0 errs in the first part, trial 1 in the third, trial 2 never."""
     monkeypatch.setattr(lab, "TESTS", lab.TESTS | {"2c": 40})
     tested = []
@@ -690,7 +691,7 @@ def test_a_small_row_is_learned_from_end_to_end(tmp_path, monkeypatch):
     batch = lab.draw(row, [0], lab.EVAL, n=50)
     p = {name: np.array(values[0]) for name, values in vars(lab.views(theta, row.kind.shapes)).items()}
     row = replace(row, reading=row.reading._replace(cost="entropy"))
-    for b in range(50):  # what the trained network answers, by the plain implementation
+    for b in range(50):  # answers of the trained network, from the plain implementation
         end = int(batch.length[0, b])
         x = [[float(value) for value in batch.x[t, :, 0, b]] for t in range(end)]
         wanted = float(batch.target[0, 0, b])
@@ -699,7 +700,7 @@ def test_a_small_row_is_learned_from_end_to_end(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["6a", "1-5"])
-def test_a_trial_that_diverges_is_frozen_and_the_others_go_on(name, small, tmp_path, monkeypatch):
+def test_a_diverging_trial_is_frozen_and_the_others_continue(name, small, tmp_path, monkeypatch):
     monkeypatch.setattr(lab, "RULES", lab.RULES | {"6a": [lab.Rule(0)], "1": [lab.Rule(0)]})
     _, others = run(tmp_path, "--steps 40 --trials 0,2 --task", name)
     real = lab.initial_state
@@ -713,7 +714,7 @@ def test_a_trial_that_diverges_is_frozen_and_the_others_go_on(name, small, tmp_p
     found, theta = run(tmp_path, "--steps 40 --trials 0-2 --task", name)
     assert found["diverged_at_step"] == [None, 10, None] and found["sequences_seen"] == [40, 10, 40]
     assert [value is None for value in found["final"]["wrong"]] == [False, True, False]
-    assert [values[1] for values in found["history"]["wrong"][1:]] == [1, 1], "what is not a number is wrong"
+    assert [values[1] for values in found["history"]["wrong"][1:]] == [1, 1], "NaN counts as wrong"
     assert theta[[0, 2]].tobytes() == others.tobytes()
 
 
@@ -721,7 +722,7 @@ def test_a_trial_that_diverges_is_frozen_and_the_others_go_on(name, small, tmp_p
 
 
 def outcome(folder):
-    """What a run left, as far as it must not depend on interruptions."""
+    """The part of a run's files that must not depend on interruptions."""
     text = (folder / "results.json").read_text().replace(str(folder), "")
     text = re.sub(r'"wall_clock_s": [^,]*,', "", text)
     arrays = {name: array.tobytes() for name, array in np.load(folder / "snapshots.npz").items()}
@@ -729,7 +730,7 @@ def outcome(folder):
 
 
 def rebuilt(x, w, blocks, h_range, g_range):
-    """A network of recorded weights w on a sequence x (T, D): what it does at each step, in loops over its units."""
+    """The values of a network with recorded weights w at each step of a sequence x (T, D), in loops over units."""
     H, gated = w["V"].shape[1], "R" in w
     units = len(w["R"]) if gated else 2
     y_before, s, steps = np.zeros(units), np.zeros(H), []
@@ -776,11 +777,11 @@ def test_weights_rebuild_the_recorded_outputs(task, tmp_path):
 
 
 class Killed(BaseException):
-    """What stands for a kill: nothing in the script catches it."""
+    """An exception in place of a kill. The script does not catch it."""
 
 
 @pytest.mark.parametrize("kind", ["6a", "3a-1", "2a --cell late", "1-5"])
-def test_a_killed_run_resumes_as_if_nothing_had_been(kind, small, tmp_path, monkeypatch):
+def test_a_killed_run_resumes_with_the_same_results(kind, small, tmp_path, monkeypatch):
     clock = iter(range(10**9))
     monkeypatch.setattr(lab, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     words = f"--steps 100 --trials 0-5 --eval-every 20 --snapshot-every 20 --eval-n 30 --task {kind}".split()
@@ -805,7 +806,7 @@ def test_a_killed_run_resumes_as_if_nothing_had_been(kind, small, tmp_path, monk
     assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["results.json", "snapshots.npz"]
 
 
-def test_an_interrupted_run_resumes_as_if_nothing_had_been(tmp_path):
+def test_an_interrupted_run_resumes_with_the_same_results(tmp_path):
     words = "--steps 3000 --trials 0,1 --eval-every 100 --snapshot-every 500 --eval-n 30 --task 6a --out".split()
     command = [sys.executable, str(ROOT / "lstm_1997.py"), *words]
     process = subprocess.Popen([*command, str(tmp_path / "stopped")], stderr=subprocess.PIPE, text=True,
@@ -843,7 +844,7 @@ def test_another_setting_does_not_resume(small, tmp_path, capsys):
 
 def test_resuming_a_finished_run_does_nothing(small, tmp_path, capsys):
     words = "--steps 20 --trials 0,1 --eval-every 10 --snapshot-every 10 --eval-n 30 --out".split() + [str(tmp_path)]
-    assert lab.main([*words, "--resume"]) == 0, "without a checkpoint it starts"
+    assert lab.main([*words, "--resume"]) == 0, "without a checkpoint the run starts"
     before = outcome(tmp_path)
     (tmp_path / "checkpoint.npz").write_text("which a kill left after results.json")
     capsys.readouterr()
@@ -858,7 +859,7 @@ def test_resuming_a_finished_run_does_nothing(small, tmp_path, capsys):
     assert stop.value.code == 2 and "--force" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_run_leaves_what_the_design_says(quick):
+def test_a_run_writes_the_specified_files(quick):
     folder = quick("lstm_1997.py") / "run"
     assert sorted(path.name for path in folder.iterdir()) == ["results.json", "snapshots.npz"]
     results = json.loads((folder / "results.json").read_text())
@@ -872,7 +873,7 @@ def test_a_run_leaves_what_the_design_says(quick):
         assert {file[name].shape[0] for name in file if "/weights/" in name} == {3}
 
 
-def test_a_run_records_the_trial_that_it_is_told_to(small, tmp_path):
+def test_a_run_records_the_requested_trial(small, tmp_path):
     run(tmp_path / "first", "--steps 60 --trials 3 --task 6a")
     run(tmp_path / "mine", "--steps 60 --trials 0,3 --record 3 --task 6a")
     with np.load(tmp_path / "first" / "snapshots.npz") as a, np.load(tmp_path / "mine" / "snapshots.npz") as b:
@@ -880,7 +881,7 @@ def test_a_run_records_the_trial_that_it_is_told_to(small, tmp_path):
         assert all(a[key].tobytes() == b[key].tobytes() for key in a if "/weights/" not in key)
 
 
-def test_watch_joins_the_history_and_changes_nothing(small, tmp_path):
+def test_watch_adds_to_the_history_and_changes_nothing(small, tmp_path):
     plain, theta = run(tmp_path, "--steps 60 --trials 0,1 --task 6a")
     watched, same = run(tmp_path, "--steps 60 --trials 0,1 --task 6a", watch=lambda row, theta: {"seen": theta[:, 0]})
     seen = watched["history"].pop("seen")
@@ -908,7 +909,7 @@ def test_the_study_measures_trained_networks(small, tmp_path):
         study.lab = lab_of_study
 
 
-def test_input_gates_at_marked_symbols_are_counted_as_in_plain_loops(tmp_path):
+def test_means_of_input_gates_equal_plain_loops(tmp_path):
     options = options_of(lab, "--trials", "5", "--eval-n", 20)
     theta = 2 * np.random.default_rng(0).standard_normal((1, lab.ROWS["6a"].kind.weights))
     row = lab.ROWS["6a"]
@@ -933,11 +934,11 @@ BAD = (
     ("--task 7", "7"), ("--task 6", "6"), ("--seeds 0,1,0", "twice"), ("--seeds 3-1", "parse"), ("--trials ,", "parse"),
     ("--steps 0", "at least 1"), ("--eval-n 0", "at least 1"), ("--steps 9 --eval-every 10", "the 9 steps"),
     ("--lr 0", "above 0"), ("--lr nan", "above 0"), ("--cost absolute", "absolute"), ("--ranges text", "text"),
-    ("--update step", "no difference to task 6a"), ("--task 2c-1 --cell first", "no difference to task 2c"),
-    ("--task 2a --errors end", "no difference to task 2a"), ("--first-pair counted", "no difference to task 6a"),
+    ("--update step", "no effect on task 6a"), ("--task 2c-1 --cell first", "no effect on task 2c"),
+    ("--task 2a --errors end", "no effect on task 2a"), ("--first-pair counted", "no effect on task 6a"),
     ("--record 40", "not one of the seeds"), ("--strings drawn", "--strings"), ("--dtype int8", "int8"),
     ("--stepz 5", "--stepz"),
-    ("--task 2b --update step", "errors at every step"), ("--task 2b --ranges caption", "no difference to task 2b"),
+    ("--task 2b --update step", "errors at every step"), ("--task 2b --ranges caption", "no effect on task 2b"),
     ("--gradient full --task 2a", "gates that recur"), ("--gradient full --task 1-1", "--update sequence"),
     ("--out=", "a folder is wanted"), ("--out FILE/run", "cannot write"),
 )  # fmt: skip
@@ -985,7 +986,7 @@ def test_the_first_line_says_what_runs(tmp_path, capsys):
 
 def test_another_run_is_replaced_only_by_force(small, tmp_path, capsys):
     words = "--steps 20 --trials 0 --eval-every 10 --snapshot-every 10 --eval-n 30 --out".split() + [str(tmp_path)]
-    assert lab.main(words) == 0 == lab.main(words), "the same again needs no force"
+    assert lab.main(words) == 0 == lab.main(words), "the same command needs no --force"
     with pytest.raises(SystemExit) as stop:
         lab.main([*words, "--lr", "0.1"])
     assert stop.value.code == 2 and "--force" in capsys.readouterr().err.splitlines()[-1]
@@ -1009,8 +1010,35 @@ def test_a_run_is_drawn(name, small, tmp_path, call):
             done = call(script, "--run", tmp_path / "run")
             assert done.returncode == 0, done.stderr
         made.append({path.name: path.read_bytes() for path in (tmp_path / "run" / "viz").iterdir()})
-    assert set(made[0]) == {"learning_curve.png", "gates_and_states.png", "lstm_1997.gif"}
-    assert made[0] == made[-1], "to the byte"
+    pictures = {"learning_curves.png", "gates_and_states.png", "lstm_1997.gif"}
+    assert set(made[0]) == pictures | ({"task.png"} if name == "6a" else set())
+    assert made[0] == made[-1], "every byte is equal"
+
+
+def test_frames_follow_the_changes():
+    gif = load("make_gifs/lstm_1997.py")
+    moved = np.array([0, 0, 0, 1, 1, 0, 0])  # from each of eight snapshots to the next
+    assert list(gif.where_it_changes(moved, 3)) == [0, 4, 5, 7]
+    assert list(gif.where_it_changes(moved, 60)) == [0, 4, 5, 7]
+    assert list(gif.where_it_changes(np.array([]), 60)) == [0]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_renderers_name_the_rank_of_the_recorded_trial(script):
+    module = load(script)
+    assert [module.ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 22, 30)] == (
+        "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 30th".split()
+    )
+    results, run = {"seeds": [5, 8, 9], "recorded": 1}, {"rules": [{}, {"sequences": [30, 2000, None]}]}
+    assert module.standing(results, run) == "trial 8, the 2nd of 3 trials by sequences to the rule (2,000)"
+    assert "trial 9, which did not meet" in module.standing(results | {"recorded": 2}, run)
+
+
+def test_the_picture_of_all_rows_has_the_intervals_and_verdicts_of_the_table():
+    module = load("visualize/lstm_1997.py")
+    assert (study.ENOUGH, study.NEAR) == (module.SOLVED, module.NEAR) and study.TASK_WORDS == module.TASKS
+    values = np.random.default_rng(0).normal(size=30)
+    assert tuple(module.interval(values)) == report.bootstrap(values)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

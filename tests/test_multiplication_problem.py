@@ -1,4 +1,4 @@
-"""multiplication_problem.py: its data, what it learns, measures and records; tests/test_runs.py has the rest."""
+"""multiplication_problem.py: data, training, measures, records. tests/test_runs.py has the tests of all scripts."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_sequences_follow_the_specification(lab, T):
     t2 = T - 1 - (marker[::-1] == 1).argmax(axis=0)
     assert set(t1) == set(range(1, 10)) and set(t2) == set(range(10, last + 1)), "all steps of the ranges"
     for t, first in (t1, 1), (t2, 10):
-        assert np.abs(np.bincount(t)[first:] / n * (t.max() - first + 1) - 1).max() < 0.2, "at even odds"
+        assert np.abs(np.bincount(t)[first:] / n * (t.max() - first + 1) - 1).max() < 0.2, "equally likely"
     assert abs(np.mean((t1 - t1.mean()) * (t2 - t2.mean()))) <= 0.05 * t1.std() * max(t2.std(), 1)
     column = np.arange(n)
     assert (numbers == [pairs[t1, 0, column], pairs[t2, 0, column]]).all()
@@ -41,7 +41,7 @@ def test_sequences_follow_the_specification(lab, T):
     assert abs(np.corrcoef(numbers)[0, 1]) < 0.05
 
 
-def test_sequences_of_several_lengths_stand_side_by_side(lab):
+def test_sequences_of_several_lengths_share_arrays(lab):
     pairs, _ = lab.make_batch(np.random.default_rng(0), np.repeat([20, 30, 25], 100))
     for k, T in enumerate((20, 30, 25)):
         marker = pairs[:, 1, 100 * k : 100 * k + 100]
@@ -53,7 +53,7 @@ def test_targets(lab):
     assert np.allclose(lab.TARGETS["multiply"](x), [0.2, 0.2]) and np.allclose(lab.TARGETS["add"](x), [0.45, 0.6])
 
 
-def test_the_errors_of_partial_knowledge_are_what_docstring_and_pictures_say(lab):
+def test_errors_of_limited_knowledge_match_docstring_and_pictures(lab):
     x1, x2 = np.random.default_rng(0).random((2, 2_000_000))
     y, s = x1 * x2, x1 + x2
     linear = 0.25 + (x1 - 0.5) / 2 + (x2 - 0.5) / 2
@@ -106,7 +106,7 @@ def test_the_gradient_check_has_every_variant(lab, capsys):
     variants = [f"{no}forget gate, {task}" for no in ("", "no ") for task in ("multiply", "add")]
     found = [line.split(" largest")[0].rstrip() for line in lines]
     assert found == [f"{variant}, spans of {span}" for variant in variants for span in (13, 5)]
-    assert len({line.index(" largest") for line in lines}) == 1, "columns line up"
+    assert len({line.index(" largest") for line in lines}) == 1, "columns are aligned"
 
 
 # ------------------------------------------------------------------------------------------------------ runs
@@ -129,7 +129,7 @@ def test_training_learns(lab, arguments):
     "right, wrong",
     [("targets[:, batch], options", "targets[:, :B], options"), ("self.theta - lr", "self.theta + lr")],
 )
-def test_training_does_not_learn_where_it_is_broken(right, wrong):
+def test_broken_training_does_not_learn(right, wrong):
     assert SOURCE.count(right) == 1
     assert min(errors_after_training(load(SCRIPT, SOURCE.replace(right, wrong)))) > 1 / 48
 
@@ -140,7 +140,7 @@ def test_an_update_follows_the_gradient_of_the_mean_loss(lab, scale):
     cell = lab.Cell(3)
     adam = lab.Adam(scale / 10 * np.random.default_rng(0).standard_normal((2, cell.P)))
     pairs, numbers = lab.draw_population([0, 1], (9,), [12] * 6)
-    target = lab.TARGETS["multiply"](numbers.astype(float)) + scale  # far off: large gradients
+    target = lab.TARGETS["multiply"](numbers.astype(float)) + scale  # large errors, so large gradients
     start = adam.theta.copy()
 
     def loss(population):
@@ -174,7 +174,7 @@ def test_the_training_loss_is_the_mean_over_the_steps_since_the_last_evaluation(
     assert np.allclose(result["history"]["batch_loss"], losses)
 
 
-def test_what_is_watched_is_what_the_weights_say(lab, tmp_path):
+def test_watched_measures_agree_with_the_weights(lab, tmp_path):
     words = "--T-min 12 --T-max 16 --steps 300 --eval-every 150 --snapshot-every 150 --eval-n 256 --out".split()
     assert lab.main([*words, str(tmp_path)], watch=study.watch) == 0
     history = json.loads((tmp_path / "results.json").read_text())["runs"]["lstm"]["history"]
@@ -249,7 +249,7 @@ def test_weights_rebuild_the_recorded_outputs(call, tmp_path, arguments):
 
 @pytest.fixture(scope="module", params=[True, False], ids=["forget gate", "no forget gate"])
 def measured(request, lab):
-    """Random networks of two seeds, their held-out sequences, and what the study measures of them."""
+    """Random networks of two seeds, their held-out sequences, and the measures of the study."""
     options = options_of(lab, "--seeds", "0,1", "--eval-n", 256, "--T-max", 22)
     cell = lab.Cell(8, request.param)
     theta = 0.5 * np.random.default_rng(0).standard_normal((2, cell.P))
@@ -313,13 +313,71 @@ def test_read_outs_agree_with_slow_ones(lab, measured):
             assert np.isclose(measures[f"one_cell_{name}_{where}"][1], r2(cells[:, [best]], value), atol=1e-6)
     error = np.square(np.array(own) - x1 * x2).mean()
     assert np.isclose(behind["r2_answer"][three, 1], 1 - error / (x1 * x2).var())
-    assert behind["step"].tolist() == list(range(-1, 11)), "second markers are at step 10, the lag ends at step 20"
+    assert behind["step"].tolist() == list(range(-1, 11)), "second markers are at step 10, and the lag ends at step 20"
 
 
-def test_slopes_are_those_of_regression():
+def test_slopes_equal_regression():
     x, noise = np.random.default_rng(0).random((2, 3, 500))
     assert np.allclose(study.slope(0.3 * x + 0.1, x), 0.3)
     assert np.allclose(study.slope(noise, x), [np.polyfit(a, b, 1)[0] for a, b in zip(x, noise)])
+
+
+# ------------------------------------------------------------------------------------------------- sentences
+
+
+def test_points_of_one_recipe_are_pooled_seed_by_seed():
+    first, second = (study.point(f"thirty_seeds/default{part}") for part in ("", "-fresh"))
+    both = study.pooled("default")
+    assert study.errors(both).tolist() == [*first["final"]["test_mse"], *second["final"]["test_mse"]]
+    assert both["measures"]["wrong"] == first["measures"]["wrong"] + second["measures"]["wrong"]
+    assert [len(needed) for needed in both["sequences_to"].values()] == [60, 60, 60]
+    assert study.errors(study.pooled("default", "0–29")).tolist() == first["final"]["test_mse"]
+
+
+def test_rank_correlations_are_over_the_seeds_that_still_wait():
+    mse = np.full((6, 8), 1.0)
+    for seed, evaluation in enumerate((0, 0, 1, 2, 3, 4, 5)):  # the last seed never gets below 0.03
+        mse[evaluation:, seed] = 0.01
+    assert study.first_below(mse).tolist() == [0, 0, 1, 2, 3, 4, 5, 6]
+    metric = np.array([[9.0, 9, 9, 5, 4, 3, 2, 2.5]] * 6)
+    history = {"test_mse": mse, "metric": metric, "step": np.arange(0, 600, 100)}
+    (value, low, high), n = study.correlation(history, "metric", 100)
+    assert n == 5 and np.isclose(value, 1 - 6 * (16 + 4 + 0 + 9 + 9) / (5 * 24))  # sum of squared differences of ranks
+    half = 1.96 * 1.03 / 2**0.5
+    assert np.allclose(np.arctanh([low, high]), np.arctanh(value) + np.array([-half, half]))
+    assert study.ranks([3, 1, 1]).tolist() == [2.5, 1, 1]
+
+
+def test_shares_of_the_same_seeds_are_compared_seed_by_seed():
+    nan = float("nan")
+    run = {"final": {"test_mse": [0.01, 0.01, 0.01, 0.01, 0.01, 0.01, nan, 0.05]}}
+    other = {"final": {"test_mse": [0.01, 0.05, 0.05, nan, 0.05, 0.05, nan, 0.01]}}
+    assert study.paired(run, other) == study.paired(other, run) == study.sign_test(5, 1)
+
+
+def test_numbers_have_two_digits_and_no_exponent():
+    assert [study.decimal(value) for value in (0.0000304, 0.0001, 0.9961)] == ["0.000030", "0.00010", "1.0"]
+
+
+def test_sentences_follow_the_results(monkeypatch):
+    real = study.point
+
+    def one_seed_fails(name):
+        run = real(name)
+        if name == "thirty_seeds/default-fresh":
+            run["final"]["test_mse"][3] = 0.05
+        return run
+
+    monkeypatch.setattr(study, "point", one_seed_fails)
+    assert "58/60 seeds" in study.front_claims()[0] and "fails on 1 |" in study.TABLES["product-front"]()
+    monkeypatch.setattr(study, "point", lambda name: real("thirty_seeds/default"))
+    names = "result remedy recipe forget_gates cells lengths gates".split()
+    for section in [
+        *(getattr(study, f"claims_of_{name}") for name in names),
+        study.front_claims,
+    ]:  # all runs are equal, so every sentence that compares two of them is false
+        with pytest.raises(AssertionError):
+            section()
 
 
 # -------------------------------------------------------------------------------------------------- renderers
@@ -327,7 +385,7 @@ def test_slopes_are_those_of_regression():
 
 @pytest.mark.parametrize("arguments", ["--hidden 1 --batch 1 --eval-n 1 --T-min 12 --T-max 12 --lr 1e39",
                                        "--hidden 20 --no-forget-gate --task add"])  # fmt: skip
-def test_renderers_take_what_a_user_may_have_run(lab, tmp_path, monkeypatch, arguments):
+def test_renderers_accept_runs_with_other_options(lab, tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     assert lab.main(["--quick", "--steps", "3", "--out", "run", *arguments.split()]) == 0
     assert [load(f"{folder}/{SCRIPT}").main(["--run", "run"]) for folder in ("visualize", "make_gifs")] == [0, 0]

@@ -1,4 +1,4 @@
-"""The pictures: one visual grammar, as far as a program can see it."""
+"""The pictures: colours, sizes of letters, and properties of GIFs."""
 
 import re
 
@@ -9,17 +9,17 @@ from conftest import RENDERERS, ROOT, load
 from matplotlib.text import Text
 from PIL import Image
 
-SHOWN = 800  # the width in pixels at which a reader sees a picture that is at least as wide
-LEAST_TEXT = 11  # pixels, at that width
+SHOWN = 800  # pixels; a page shows wider pictures at this width
+LEAST_TEXT = 11  # pixels at this width
 WIDEST = 10  # inches
 
 
 @pytest.mark.parametrize("path", RENDERERS)
-def test_colours_are_those_of_roles(path):
+def test_all_colours_come_from_roles(path):
     source = (ROOT / path).read_text()
     block = re.search(r"# shared block\ndef role\(.*?\n\n\n", source, flags=re.DOTALL)[0]
     assert re.findall(r"#[0-9A-Fa-f]{6}\b", source.replace(block, "")) == []
-    assert re.search(r"\brole\(", source.replace(block, "")), "and they are used"
+    assert re.search(r"\brole\(", source.replace(block, "")), "roles are used"
 
 
 @pytest.mark.parametrize("path", RENDERERS)
@@ -33,7 +33,7 @@ def test_text_can_be_read_at_the_width_of_a_page(path, monkeypatch, tmp_path):
     def save_gif(figure, *_):
         check(figure, figure.dpi, path, figures)
 
-    monkeypatch.setattr(module, "save_picture", save_picture)
+    monkeypatch.setattr(module, "save_picture", save_picture, raising=False)
     monkeypatch.setattr(module, "save_gif", save_gif, raising=False)
     with matplotlib.rc_context():
         assert module.main(["--out", str(tmp_path / "out")]) == 0
@@ -41,7 +41,7 @@ def test_text_can_be_read_at_the_width_of_a_page(path, monkeypatch, tmp_path):
 
 
 def check(figure, dpi, name, figures):
-    """Note what is too small in a figure, or that it is too wide; close it."""
+    """Record the texts of a figure that are too small, and its width if it is too large. Close the figure."""
     width = figure.get_figwidth()
     pixels_per_point = min(SHOWN, width * dpi) / width / 72
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]

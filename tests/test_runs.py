@@ -1,4 +1,4 @@
-"""What every experiment script must do, whatever its experiment: gradients, runs, folders, bad input, pictures."""
+"""Tests that every experiment script must pass: gradients, runs, folders, bad input, pictures."""
 
 import ast
 import importlib
@@ -23,19 +23,19 @@ from studies.runner import spell
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the tests must know of one: runs of a blink (30 steps, evaluated every 10), bad input, what it draws."""
+    """Facts about one experiment: very short runs (30 steps, evaluated every 10), bad input, names of pictures."""
 
     short: str
-    variants: tuple  # that a bare run trains, in this order
-    alike: tuple  # settings under which a seed must not notice the others
+    variants: tuple  # the variants that a bare run trains, in this order
+    alike: tuple  # settings with which a seed must not depend on other seeds
     metric: str
     quick_steps: int
-    writeup: str  # its command
-    bad: tuple  # (arguments, words of the error)
+    writeup: str  # the write-up's command
+    bad: tuple  # (arguments, words in the error message)
     pictures: str
-    writeup_sets: tuple = ("steps",)  # options that it sets to something else than a bare run
-    writeup_rates: tuple = (1, 1)  # of its recipe, at the first and at the last step, over --lr
-    headline: tuple = ("thirty_seeds/default", [0])  # the study that has the headline's networks, and their seeds
+    writeup_sets: tuple = ("steps",)  # options with which it differs from a bare run
+    writeup_rates: tuple = (1, 1)  # learning rates of its recipe at the first and the last step, divided by --lr
+    headline: tuple = ("thirty_seeds/default", [0])  # the study with the headline's networks, and their seeds
 
 
 EXPERIMENTS = {
@@ -50,8 +50,7 @@ EXPERIMENTS = {
         bad=(("--beta2 1", "below 1"), ("--T 4", "the least is 5"), ("--T 0", "at least 1"),
              ("--T 60 --paper-lengths", "not allowed"), ("--blocks 3", "evenly"), ("--cells gru", "gru"),
              ("--cells lstm,lstm", "lstm,lstm"), ("--schedule step", "step"), ("--input-gate-bias inf", "finite")),
-        pictures="cell_state_heatmap confusion_matrix example_sequences hidden_trajectories input_gate_activity "
-                 "training_curves",
+        pictures="cell_state_heatmap example_sequences hidden_trajectories input_gate_activity training_curves",
     ),
     "multiplication_problem": Experiment(
         short="--steps 30 --eval-every 10 --snapshot-every 10 --eval-n 40 --batch 8 --T-min 12 --T-max 14",
@@ -87,7 +86,7 @@ EXPERIMENTS = {
              ("--halve-every 0", "at least 1"), ("--peephole-std=-0.1", "at least 0"),
              ("--peephole-std nan", "at least 0"),
              ("--draw=-1", "at least 0"), ("--input-gate-bias inf", "finite"), ("--forget-gate-bias nan", "finite")),
-        pictures="cell_state clock peephole_weights sample_predictions training_curves weights",
+        pictures="cell_state clock peephole_weights sample_predictions task training_curves weights",
         writeup_sets=("seeds", "peep", "steps", "lr"),
         writeup_rates=(1, 0.5),
         headline=("thirty_seeds/default", [29]),
@@ -110,7 +109,7 @@ EXPERIMENTS = {
              ("--sequences 100 --eval-n 20 --batch 81", "--batch: 81 is more than four fifths of 100"),
              ("--forget-gate-bias T", "neither a number nor log-T"), ("--forget-gate-bias inf", "finite"),
              ("--input-gate-bias nan", "finite")),
-        pictures="accuracy loss_landscape states",
+        pictures="loss_landscape states task",
         writeup_sets=("recipe", "seeds", "split"),
         headline=("figure/shuffled", [*range(30)]),
     ),
@@ -131,7 +130,7 @@ every_experiment = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
 def test_no_script_is_left_out():
-    assert {f"{name}.py" for name in EXPERIMENTS} | {"lstm_1997.py"} == set(SCRIPTS), "which has tests of its own"
+    assert {f"{name}.py" for name in EXPERIMENTS} | {"lstm_1997.py"} == set(SCRIPTS), "lstm_1997.py has separate tests"
 
 
 @cache
@@ -156,25 +155,25 @@ def weights(folder):
 
 
 def run(name, folder, *arguments, **options):
-    """A short run in this process: what results.json has, and {variant: parameters (S, P)}."""
+    """A short run in this process. Returns results.json and {variant: parameters (S, P)}."""
     assert lab_of(name).main(short(name, "--out", folder, "--force", *arguments), **options) == 0
     return json.loads((folder / "results.json").read_text()), weights(folder)
 
 
 def measured(name, folder):
-    """{variant: measures} of a run, as its study has them."""
+    """{variant: measures} of a run, from its study."""
     measure_run(importlib.import_module(f"studies.{name}"), folder)
     return {variant: found.get("measures", {}) for variant, found in
             json.loads((folder / "measures.json").read_text())["runs"].items()}  # fmt: skip
 
 
 def same(a, b):
-    """Whether two {variant: parameters} agree to the bit."""
+    """Whether every bit of two {variant: parameters} is equal."""
     return a.keys() == b.keys() and all(a[variant].tobytes() == b[variant].tobytes() for variant in a)
 
 
 def outcome(folder):
-    """What a run left, as far as it must not depend on interruptions."""
+    """The part of a run's files that must not depend on interruptions."""
     text = (folder / "results.json").read_text().replace(str(folder), "")
     text = re.sub(r'"wall_clock_s": [^,]*,', "", text)
     arrays = {name: array.tobytes() for name, array in np.load(folder / "snapshots.npz").items()}
@@ -194,7 +193,7 @@ def test_gradient_check_passes(name, call):
 
 
 def broken_sources(name):
-    """Sources of a script, each without one of the calls that make up backward: (which, source)."""
+    """Sources of a script, each without one call of the backward pass: (which, source)."""
     source = (ROOT / f"{name}.py").read_text()
     lines = source.splitlines()
     functions = [
@@ -227,7 +226,7 @@ def test_gradient_check_notices_how_spans_meet(name, capsys):
         assert load(f"{name}.py", source.replace(SPANS_MEET, "range(0, T, net.span)")).gradient_check() == 1
     lines = capsys.readouterr().out.splitlines()
     one = re.search(r"spans of \d+", lines[0])[0]
-    assert all((one in line) == line.endswith("ok") for line in lines), "one span for all steps is as it was"
+    assert all((one in line) == line.endswith("ok") for line in lines), "one span for all steps is not affected"
 
 
 def test_scripts_with_spans():
@@ -250,7 +249,7 @@ def test_a_seed_alone_and_among_thirty_is_the_same_to_the_bit(name, arguments, t
         assert same(alone, {variant: theta[[seed]] for variant, theta in thirty.items()})
         for variant, mine in measured(
             name, tmp_path
-        ).items():  # what is measured on the networks, too, but for rounding
+        ).items():  # measures of the networks are also equal, except for rounding
             for measure, (value,) in mine.items():
                 assert measures[variant][measure][seed] == pytest.approx(value, rel=1e-3, abs=1e-5)
 
@@ -272,7 +271,7 @@ def test_drawing_shares_no_state(name, tmp_path):
 
 
 def test_adam_and_clipping_follow_their_papers():
-    lab, rng = lab_of(next(iter(EXPERIMENTS))), np.random.default_rng(0)  # shared blocks: in all scripts the same
+    lab, rng = lab_of(next(iter(EXPERIMENTS))), np.random.default_rng(0)  # shared blocks are the same in all scripts
     theta = rng.standard_normal((3, 7))
     adam = lab.Adam(theta.copy())
     m, v, expected = np.zeros((3, 7)), np.zeros((3, 7)), theta.copy()
@@ -299,11 +298,11 @@ def test_an_update_that_is_not_finite_is_not_made(name, tmp_path):
         assert all(values == [None] for values in measures[variant].values())
         assert np.isfinite(thetas[variant]).all()
         h = recorded[f"{variant}/h"]
-        assert len(h) == 2 and (h[0] == h[1]).all() and (h != 0).any(), "the network is what it was"
+        assert len(h) == 2 and (h[0] == h[1]).all() and (h != 0).any(), "the network is unchanged"
 
 
 @every_experiment
-def test_a_diverging_seed_is_frozen_and_the_others_go_on(name, tmp_path, monkeypatch):
+def test_a_diverging_seed_is_frozen_and_the_others_continue(name, tmp_path, monkeypatch):
     lab = lab_of(name)
     _, others = run(name, tmp_path, "--seeds", "0,2")
     real = lab.init_theta
@@ -323,7 +322,7 @@ def test_a_diverging_seed_is_frozen_and_the_others_go_on(name, tmp_path, monkeyp
 
 
 @every_experiment
-def test_a_quick_run_leaves_what_the_design_says(name, quick):
+def test_a_quick_run_writes_the_specified_files(name, quick):
     folder, experiment = quick(f"{name}.py"), EXPERIMENTS[name]
     assert sorted(path.name for path in (folder / "run").iterdir()) == ["results.json", "snapshots.npz"]
     results = json.loads((folder / "run" / "results.json").read_text())
@@ -351,7 +350,7 @@ def test_the_docstring_shows_what_the_headline_prints(name, capsys):
     results = json.loads((ROOT / "results" / name / study / "results.json").read_text())
     runs = results["runs"]
 
-    def of_one_seed(value):  # of thirty: it is the headline's, to the bit
+    def of_one_seed(value):  # one of thirty; its values are those of the headline
         if isinstance(value, dict):
             return {key: of_one_seed(item) for key, item in value.items()}
         return [value[results["seeds"].index(seeds[0])]] if isinstance(value, list) and len(value) == 30 else value
@@ -363,8 +362,8 @@ def test_the_docstring_shows_what_the_headline_prints(name, capsys):
     head, *rows = (line for line in capsys.readouterr().out.splitlines() if line)
     assert head in lab.__doc__
     for row in rows:
-        assert row.rsplit(maxsplit=1)[0] in lab.__doc__, "all but the seconds"
-    assert len(rows) == lab.__doc__.count(f"/{len(seeds)}  ") > 0, "and no other"
+        assert row.rsplit(maxsplit=1)[0] in lab.__doc__, "everything except the seconds"
+    assert len(rows) == lab.__doc__.count(f"/{len(seeds)}  ") > 0, "there are no other rows"
 
 
 # ------------------------------------------------------------------------------------- folders and what they hold
@@ -398,7 +397,7 @@ def test_the_first_line_says_what_runs(name, tmp_path, capsys):
 @every_experiment
 def test_another_run_is_replaced_only_by_force(name, tmp_path, capsys):
     lab, base = lab_of(name), short(name, "--out", tmp_path)
-    assert lab.main(base) == 0 == lab.main(base), "the same again needs no force"
+    assert lab.main(base) == 0 == lab.main(base), "the same command needs no --force"
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(SystemExit) as stop:
         lab.main([*base, "--lr", "0.5"])
@@ -420,7 +419,7 @@ def test_resume_names_the_runner(name, capsys):
 
 
 @every_experiment
-def test_a_run_records_the_seed_that_it_is_told_to(name, tmp_path):
+def test_a_run_records_the_requested_seed(name, tmp_path):
     first, mine = tmp_path / "first", tmp_path / "mine"
     alone, _ = run(name, first, "--seeds", "3")
     among, _ = run(name, mine, "--seeds", "0,3", "--record", "3")
@@ -433,7 +432,7 @@ def test_a_run_records_the_seed_that_it_is_told_to(name, tmp_path):
 
 
 @every_experiment
-def test_batch_losses_have_the_means_of_the_history(name, tmp_path):
+def test_the_history_has_the_means_of_batch_losses(name, tmp_path):
     results, _ = run(name, tmp_path)
     for found in results["runs"].values():
         losses, means = np.array(found["history"]["batch_loss"]), np.array(found["history"]["train_loss"], float)
@@ -441,7 +440,7 @@ def test_batch_losses_have_the_means_of_the_history(name, tmp_path):
 
 
 @every_experiment
-def test_watch_joins_the_history_and_changes_nothing(name, tmp_path):
+def test_watch_adds_to_the_history_and_changes_nothing(name, tmp_path):
     plain, thetas = run(name, tmp_path, "--seeds", "0,1")
     watched, same_thetas = run(name, tmp_path, "--seeds", "0,1", watch=lambda *_: {"seen": np.array([1.0, 2.0])})
     assert same(thetas, same_thetas)
@@ -455,7 +454,7 @@ def test_watch_joins_the_history_and_changes_nothing(name, tmp_path):
 def test_a_real_kill_leaves_nothing_half_written(name, tmp_path):
     endless = "--steps", "1000000", "--eval-n", "8", "--eval-every", "10", "--out", str(tmp_path / "run")
     process = subprocess.Popen([sys.executable, str(ROOT / f"{name}.py"), *endless], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() and process.stdout.readline(), "the first line, and that of an evaluation"
+    assert process.stdout.readline() and process.stdout.readline(), "the first line, and the line of an evaluation"
     process.kill()
     process.wait()
     assert process.returncode == -signal.SIGKILL and list((tmp_path / "run").iterdir()) == []
@@ -513,7 +512,7 @@ def test_recipes_and_overrides(name):
         assert settings.items() <= vars(options_of("--recipe", recipe)).items()
         other = vars(options_of("--recipe", recipe, "--lr", 0.5))
         assert other == vars(options_of("--recipe", recipe)) | {"lr": 0.5, "out": other["out"], "force": True}
-    if hasattr(lab, "learning_rate"):  # else it is constant
+    if hasattr(lab, "learning_rate"):  # otherwise the rate is constant
         writeup = options_of("--recipe", "writeup", "--lr", "0.5")
         rates = [lab.learning_rate(writeup, step) / 0.5 for step in (0, writeup.steps - 1)]
         assert rates == list(EXPERIMENTS[name].writeup_rates)
@@ -549,7 +548,7 @@ def test_renderers_name_what_is_missing_or_damaged(name, folder, quick, tmp_path
     def fails(*saying):
         with pytest.raises(SystemExit) as stop:
             renderer.main(["--run", "run"])
-        message = stop.value.code  # a text, which goes to stderr, with status 1
+        message = stop.value.code  # Python prints a text to stderr and exits with status 1
         assert len(message.splitlines()) == 1 and all(word in message for word in saying), message
 
     made, found = quick(f"{name}.py") / "run", tmp_path / "run"

@@ -1,4 +1,4 @@
-"""What all experiment scripts have in common: one vocabulary, one order, no side effects of an import."""
+"""Properties of all experiment scripts: one vocabulary, one order of functions, no side effects of an import."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ SECTIONS = [
     "files",
 ]
 SECTIONS += ["CLI"]
-OTHER = {  # the network of 1997 learns as it did then: its rows are its recipes, its batches one sequence
+OTHER = {  # the network of 1997 has rows in place of recipes, and batches of one sequence
     "lstm_1997.py": {
         "recipe": "task",
         "batch": "cost",
@@ -78,7 +78,7 @@ def test_importing_does_nothing(folder, tmp_path):
 
 
 @pytest.mark.parametrize("path", SCRIPTS)
-def test_scripts_need_numpy_alone(path):
+def test_scripts_need_only_numpy(path):
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {(ROOT / path).stem}; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True

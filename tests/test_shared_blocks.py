@@ -1,4 +1,4 @@
-"""Scripts repeat what has nothing to do with their experiment; the copies are held identical."""
+"""Scripts contain copies of the code that does not depend on their experiment. The copies must be identical."""
 
 import ast
 from collections import defaultdict
@@ -6,12 +6,12 @@ from collections import defaultdict
 import pytest
 from conftest import RENDERERS, ROOT, SCRIPTS
 
-MOST_LINES = 100  # of shared blocks in one script
-HELPERS = "stream", "views", "by_step", "seeds_first", "product", "positive", "words"  # small, unmarked, and alike
+MOST_LINES = 100  # the largest number of lines of all shared blocks in one script
+HELPERS = "stream", "views", "by_step", "seeds_first", "product", "positive", "words"  # small, not marked, identical
 
 
 def shared_blocks(source):
-    """{name: text} of the top-level definitions right under a line "# shared block"."""
+    """{name: text} of the top-level definitions directly below a line "# shared block"."""
     lines, blocks = source.splitlines(), {}
     for node in ast.parse(source).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -22,12 +22,12 @@ def shared_blocks(source):
 
 
 def helpers(source):
-    """{name: text} of the small functions that most scripts need, where the script has them."""
+    """{name: text} of the small functions that most scripts need, if the script has them."""
     return {node.name: ast.unparse(node) for node in ast.parse(source).body if getattr(node, "name", "") in HELPERS}
 
 
 def differing(sources):
-    """Names of shared blocks that two of the sources hold with different text."""
+    """Names of shared blocks that have different texts in two of the sources."""
     texts = defaultdict(set)
     for source in sources:
         for name, text in shared_blocks(source).items():

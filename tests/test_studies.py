@@ -1,4 +1,4 @@
-"""studies: shards of seeds leave what one process would have left, whatever is killed on the way."""
+"""studies: shards of seeds give the same files as one process, also after kills."""
 
 import hashlib
 import itertools
@@ -20,22 +20,22 @@ from studies import runner
 from studies.__main__ import STUDIES, finish_point, job_of, points_of, study_of
 
 ORDER = "temporal_order_3bit.py --T 12 --batch 8 --eval-n 40"
-SHORT = {  # command lines of a blink
+SHORT = {  # command lines of very short runs
     ORDER: "--steps 60 --eval-every 20 --seeds 9,0-6 --record 5",
     "multiplication_problem.py --T-min 12 --T-max 14 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
     "timing_counting_spikes.py --T 24 --D-min 3 --D-max 10 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
     "information_latching.py --lengths 5,9 --sequences 200 --batch 8 --eval-n 40": "--steps 30 --seeds 0-5",
-    "lstm_1997.py --eval-n 40": "--steps 300 --seeds 1,3,0,2 --eval-every 50",  # trials 1 and 3, a shard, stop early
+    "lstm_1997.py --eval-n 40": "--steps 300 --seeds 1,3,0,2 --eval-every 50",  # trials 1, 3 (one shard) stop early
     "lstm_1997.py --task 1-5 --update sequence": "--seeds 0-3 --steps 300 --eval-n 40",
 }
-HASTY = {  # changes of lstm_1997.py with which some trials stop early, and checkpoints are made at each evaluation
+HASTY = {  # changes of lstm_1997.py: some trials stop early, and every evaluation saves a checkpoint
     "CHUNK = 500 ": "CHUNK = 50 ", "WINDOW = 2000 ": "WINDOW = 20 ", '"6a": [Rule(1, 0.1)]': '"6a": [Rule(16)]',
     '"6a": 0.3': '"6a": 0.52', "- saved >= 1:": "- saved >= 0:",
 }  # fmt: skip
 
 
 def words_of(command, folder):
-    """The words of a command line; of lstm_1997.py, of a copy in the folder that is changed to be hasty."""
+    """The words of a command line. For lstm_1997.py, they name a copy in folder with the changes of HASTY."""
     script, *words = command.split()
     if script == "lstm_1997.py":
         source = (ROOT / script).read_text()
@@ -48,13 +48,13 @@ def words_of(command, folder):
 
 
 def studies(*arguments, **options):
-    """Run python3 -m studies in a process of its own."""
+    """Run python3 -m studies in a separate process."""
     command = [sys.executable, "-m", "studies", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, **options)
 
 
 def left(folder, besides=("environments", "shards")):
-    """What a run left, times and the machine aside: results.json and the bytes of every array."""
+    """The files of a run without times and machines: results.json and the bytes of every array."""
     assert sorted(path.name for path in folder.iterdir()) == ["results.json", "snapshots.npz"]
     text = re.sub(r'"wall_clock_s": [^,]*,', "", (folder / "results.json").read_text().replace(str(folder), ""))
     results = {key: value for key, value in json.loads(text).items() if key not in besides}
@@ -68,7 +68,7 @@ def left(folder, besides=("environments", "shards")):
 @pytest.mark.parametrize(
     "script, arguments", SHORT.items(), ids=[f"{key.split('.')[0]}-{k}" for k, key in enumerate(SHORT)]
 )
-def test_shards_leave_what_the_script_alone_leaves(script, arguments, tmp_path):
+def test_shards_give_the_same_files_as_the_script(script, arguments, tmp_path):
     command = [*words_of(f"{script} {arguments}", tmp_path), "--out"]
     one = subprocess.run([sys.executable, *command, tmp_path / "one"], cwd=ROOT, capture_output=True, text=True)
     assert one.returncode == 0, one.stderr
@@ -82,7 +82,7 @@ def test_shards_leave_what_the_script_alone_leaves(script, arguments, tmp_path):
     assert machine["numpy"] == np.__version__ and machine["threads"] == 1
 
 
-def test_a_finished_run_is_skipped_but_again(tmp_path):
+def test_a_finished_run_is_skipped_without_again(tmp_path):
     words = "--steps 20 --eval-every 10 --snapshot-every 10 --seeds 0-3 --out"
     command = "run", "--", *ORDER.split(), *words.split(), tmp_path
     assert studies(*command).returncode == 0
@@ -95,7 +95,7 @@ def test_a_finished_run_is_skipped_but_again(tmp_path):
     assert studies(*command[:-2], "--lr", "0.5", "--force", *command[-2:]).returncode == 0
 
 
-def test_a_shard_that_fails_is_reported_and_the_others_go_on(tmp_path):
+def test_a_failed_shard_is_reported_and_the_others_continue(tmp_path):
     script = tmp_path / "temporal_order_3bit.py"
     source = (ROOT / "temporal_order_3bit.py").read_text()
     broken = source.replace(
@@ -110,7 +110,7 @@ def test_a_shard_that_fails_is_reported_and_the_others_go_on(tmp_path):
     assert "failed: 1; " in done.stderr and not (tmp_path / "run" / "results.json").exists()
     again = studies(*command)
     assert re.findall(r"^\d of \d .*seeds (\d)", again.stdout, flags=re.MULTILINE) == ["2"], (
-        "only what failed is run again"
+        "only the failed shard is run again"
     )
     script.write_text(source)
     assert studies(*command).returncode == 0, "the text of the script has changed: all shards are run"
@@ -136,7 +136,7 @@ def test_bad_input_is_one_clear_line(arguments, status, words):
 
 
 def processes_of(folder):
-    """Processes that work below a folder."""
+    """Processes whose working folder is in folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -194,13 +194,13 @@ BLINK = "--steps 10 --eval-every 10 --snapshot-every 10"
 
 
 def job_of_seeds(seeds, out):
-    """The runner's job of a run of a blink."""
+    """The runner's job of a very short run."""
     words = [*ORDER.split()[1:], *BLINK.split(), "--seeds", seeds, "--out", str(out)]
     return runner.make_job(ROOT / "temporal_order_3bit.py", words)
 
 
 def killed_after(monkeypatch, name, calls):
-    """Let the runner die, as by a kill, instead of a call of its function name after so many calls."""
+    """Make the runner stop, as if killed, at a call of its function name, after this number of earlier calls."""
     real, made = getattr(runner, name), itertools.count()
 
     def dying(*arguments):
@@ -212,10 +212,10 @@ def killed_after(monkeypatch, name, calls):
 
 
 class Killed(BaseException):
-    """What a test ends a runner with."""
+    """An exception in place of a kill."""
 
 
-def test_shards_that_were_kept_serve_other_seeds_of_the_same_run(tmp_path):
+def test_kept_shards_are_used_for_other_seeds_of_the_same_run(tmp_path):
     for seeds, most in ("0-5", 2), ("2-4", 2), ("0-5", 3):
         with runner.locked(tmp_path) as lock:
             for shard in runner.cut(job_of_seeds(seeds, tmp_path), 1, most, lock):
@@ -226,8 +226,8 @@ def test_shards_that_were_kept_serve_other_seeds_of_the_same_run(tmp_path):
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_what_a_kill_leaves_of_a_merged_run_is_removed(again, tmp_path, monkeypatch):
-    """A runner that is killed after it wrote the merged files leaves shards that have ended."""
+def test_shards_of_a_merged_run_are_removed_after_a_kill(again, tmp_path, monkeypatch):
+    """A runner that is killed after it has written the merged files leaves finished shards."""
     job, kept, real = job_of_seeds("0-1", tmp_path / "run"), tmp_path / "kept", runner.merge
     with monkeypatch.context() as patch:
         patch.setattr(runner, "merge", lambda *merged: (shutil.copytree(job.out / ".shards", kept), real(*merged)))
@@ -239,7 +239,7 @@ def test_what_a_kill_leaves_of_a_merged_run_is_removed(again, tmp_path, monkeypa
     assert len(ran) == (2 if again else 0) and left(job.out)
 
 
-def test_again_that_was_killed_goes_on(tmp_path, monkeypatch):
+def test_a_killed_start_with_again_continues(tmp_path, monkeypatch):
     jobs = [job_of_seeds("0-1", tmp_path / name) for name in ("a", "b")]
     assert runner.run_jobs(jobs, 1, most=1) == 0
     first = [(job.out / "results.json").stat().st_mtime_ns for job in jobs]
@@ -247,17 +247,17 @@ def test_again_that_was_killed_goes_on(tmp_path, monkeypatch):
         killed_after(patch, "merge", 1)
         with pytest.raises(Killed):
             runner.run_jobs(jobs, 1, most=1, again=True)
-    assert [runner.finished(job) for job in jobs] == [True, False], "the second was to be run again"
+    assert [runner.finished(job) for job in jobs] == [True, False], "the second job must run again"
     ran = []
     with monkeypatch.context() as patch:
         patch.setattr(runner, "run_shard", lambda shard, *_: ran.append(shard))
         assert runner.run_jobs(jobs, 1, most=1) == 0
-    assert not ran, "its shards had ended"
+    assert not ran, "all its shards have ended"
     assert all(runner.finished(job) and left(job.out) for job in jobs)
     assert all((job.out / "results.json").stat().st_mtime_ns > time for job, time in zip(jobs, first))
 
 
-def test_an_error_of_the_machine_fails_a_shard_or_a_merge_alone(tmp_path, monkeypatch, capsys):
+def test_a_machine_error_fails_only_one_shard_or_merge(tmp_path, monkeypatch, capsys):
     jobs, real = [job_of_seeds("0-1", tmp_path / name) for name in ("a", "b")], runner.start
 
     def no_room(job, seeds, *arguments):
@@ -275,21 +275,21 @@ def test_an_error_of_the_machine_fails_a_shard_or_a_merge_alone(tmp_path, monkey
     assert runner.run_jobs(jobs, 1, most=1) == 0 and left(jobs[0].out)
 
 
-def test_a_run_counts_as_finished_however_its_command_was_typed(tmp_path):
+def test_a_finished_run_is_recognised_for_every_form_of_its_command(tmp_path):
     words = [*ORDER.split(), *BLINK.split(), "--force", "--out", f"{tmp_path}/"]
     assert subprocess.run([sys.executable, *words], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
     words.remove("--force")
     assert runner.finished(runner.make_job(ROOT / words[0], words[1:]))
 
 
-def test_shards_are_merged_when_their_processes_have_ended(tmp_path, monkeypatch):
-    """A script writes results.json before its process ends: what is there already must not be merged and removed."""
+def test_shards_are_merged_after_their_processes_have_ended(tmp_path, monkeypatch):
+    """A script writes results.json before its process ends. Files of a running process must not be merged."""
     job = job_of_seeds("0-3", tmp_path / "run")
     real, ended = runner.run_shard, []
 
     def slow_to_end(shard, *arguments):
         seconds = real(shard, *arguments)
-        time.sleep(0.5 * (shard.seeds[0] > 0))  # the files of the second are there when the first has ended
+        time.sleep(0.5 * (shard.seeds[0] > 0))  # the second shard has its files before the first shard ends
         assert shard.finished
         ended.append(shard)
         return seconds
@@ -317,7 +317,7 @@ def test_histories_that_end_early_keep_their_last_values():
     assert merged == {"step": [0, 10, 20], "error": [[6.0, 3.0], [5.0, 2.0], [4.0, 1.0]]}
 
 
-def test_the_runner_knows_no_experiment():
+def test_the_runner_names_no_experiment():
     text = (ROOT / "studies" / "runner.py").read_text()
     assert not [script for script in SCRIPTS if script.removesuffix(".py") in text]
 
@@ -326,7 +326,7 @@ def test_the_runner_knows_no_experiment():
 
 
 @pytest.mark.parametrize("experiment", STUDIES)
-def test_points_are_what_was_run(experiment):
+def test_results_come_from_the_commands_of_points(experiment):
     study = study_of(experiment)
     not_run = {
         point for group in ("long-rows", "other-readings") for point in getattr(study, "GROUPS", {}).get(group, ())
@@ -338,7 +338,7 @@ def test_points_are_what_was_run(experiment):
         results = json.loads((job.out / "results.json").read_text())
         assert results["command"] == job.command, point
         assert results["environment"]["dirty"] is False, f"{point} was not made by a committed script"
-        assert "measures" not in str([*results["runs"].values()][0].keys()), "which are in measures.json"
+        assert "measures" not in str([*results["runs"].values()][0].keys()), "measures are in measures.json"
         measures = json.loads((job.out / "measures.json").read_text())
         assert measures["experiment"] == experiment and measures["runs"].keys() == results["runs"].keys()
         assert (job.out / "weights.npz").exists() == (point in study.WEIGHTS)
@@ -349,7 +349,7 @@ def test_points_are_what_was_run(experiment):
 
 
 @pytest.mark.parametrize("experiment", STUDIES)
-def test_measures_come_from_the_weights_that_are_kept(experiment):
+def test_kept_weights_have_all_networks_and_seeds(experiment):
     study = study_of(experiment)
     for point in study.WEIGHTS:
         folder = ROOT / "results" / experiment / point
@@ -365,7 +365,7 @@ def test_a_point_keeps_what_studies_need(point, tmp_path):
     words = [*ORDER.split()[1:], *"--steps 20 --eval-every 10 --snapshot-every 10 --seeds 0-3 --out".split()]
     assert study.lab.main([*words, str(tmp_path)]) == 0
     whole = json.loads((tmp_path / "results.json").read_text())
-    for _ in range(2):  # the second time there is nothing to do
+    for _ in range(2):  # the second call does nothing
         finish_point(study, point, tmp_path)
     weights = ["weights.npz"] if point in study.WEIGHTS else []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["measures.json", "results.json", *weights]
@@ -385,7 +385,7 @@ def test_names_select_points():
     assert len(points_of(["temporal_order_3bit/recipe", "temporal_order_3bit/recipe/bias"])) == 9
 
 
-def test_all_points_are_there():
+def test_all_points_have_results():
     names = re.search(r"^STUDIES := (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1].split()
     done = studies("run", *names, "lstm_1997/rows")
-    assert done.returncode == 0 and re.search(r"^\d+ points, all there; .* --again", done.stdout)
+    assert done.returncode == 0 and re.search(r"^\d+ points have results; .* --again", done.stdout)

@@ -1,4 +1,4 @@
-"""temporal_order_3bit.py: its data, what it learns, measures and records; tests/test_runs.py has the rest."""
+"""temporal_order_3bit.py: data, training, measures, records. tests/test_runs.py has the tests of all scripts."""
 
 import json
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, load, options_of
 
+from studies import report
 from studies import temporal_order_3bit as study
 
 SCRIPT = "temporal_order_3bit.py"
@@ -32,7 +33,7 @@ def test_sequences_follow_the_specification(lab, T):
     t1 = markers.argmax(axis=0)
     t2 = T - 1 - markers[::-1].argmax(axis=0)
     for t, (first, last) in zip((t1, t2), ranges):
-        assert set(t) == set(range(first, last + 1)), "every step of the range occurs, and no other"
+        assert set(t) == set(range(first, last + 1)), "every step of the range occurs, and no other step"
     first, second = symbols[t1, np.arange(n)], symbols[t2, np.arange(n)]
     assert (
         [("XX", "XY", "YX", "YY")[label] for label in labels]
@@ -78,7 +79,7 @@ def test_the_gradient_check_has_every_variant(lab, capsys):
     variants = ["rnn", "lstm", "lstm, forget gate", "lstm, 2 blocks", "lstm, 2 blocks, forget gate"]
     found = [line.split(" largest")[0].rstrip() for line in lines]
     assert found == [f"{variant}, spans of {span}" for variant in variants for span in (8, 3)]
-    assert len({line.index(" largest") for line in lines}) == 1, "columns line up"
+    assert len({line.index(" largest") for line in lines}) == 1, "columns are aligned"
 
 
 # ------------------------------------------------------------------------------------------------------ runs
@@ -97,12 +98,12 @@ def test_training_learns_from_the_labels(lab):
 @pytest.mark.parametrize(
     "right, wrong", [("labels[:, batch], options", "labels[:, :B], options"), ("self.theta - lr", "self.theta + lr")]
 )
-def test_training_does_not_learn_where_it_is_broken(right, wrong):
+def test_broken_training_does_not_learn(right, wrong):
     assert SOURCE.count(right) == 1
     assert accuracy_after_training(load(SCRIPT, SOURCE.replace(right, wrong))) < 0.9
 
 
-def test_confusion_is_what_accuracy_says(quick):
+def test_confusion_agrees_with_accuracy(quick):
     results = json.loads((quick(SCRIPT) / "run" / "results.json").read_text())
     for run in results["runs"].values():
         confusion = np.array(run["confusion"])
@@ -165,6 +166,22 @@ def test_measures_agree_with_a_slow_count(lab):
     assert np.isclose(measures["sign_accuracy"][1], np.mean([seen[signs[n]] == labels[1, n] for n in range(64, 128)]))
 
 
+def test_output_gates_agree_with_a_slow_count(lab):
+    options = options_of(lab, *SHORT, "--seeds", "0,1", "--eval-n", 256)
+    theta = 0.5 * np.random.default_rng(0).standard_normal((2, 176))
+    net, batches = lab.Network(lab.Cell("lstm"), theta, 12, lab.EVAL_BATCH, backward=False), lab.held_out(options)
+    after, last = study.output_gates(net, batches)
+    assert len(batches) == 2 and after.shape == last.shape == (4, 2, 4)
+    between, at_end = [], []
+    for symbols, labels in batches:
+        lab.forward(net, symbols)
+        for n in np.flatnonzero(labels[1] == 2):
+            second = max(t for t in range(12) if symbols[t, 1, n] in (4, 5))
+            between += [net.row["o"][t, 3, 1, n] for t in range(second + 1, 11)]
+            at_end.append(net.row["o"][11, 3, 1, n])
+    assert np.isclose(after[3, 1, 2], np.mean(between)) and np.isclose(last[3, 1, 2], np.mean(at_end))
+
+
 def test_initial_parameters(lab):
     for arguments in ("lstm", 4, 4, False), ("lstm", 4, 2, True), ("rnn",):
         cell = lab.Cell(*arguments)
@@ -181,11 +198,60 @@ def test_initial_parameters(lab):
 # -------------------------------------------------------------------------------------------------- renderers
 
 
-def test_renderers_take_what_a_user_may_have_run(lab, tmp_path, monkeypatch, capsys):
+def test_renderers_agree_with_each_other_and_with_the_report():
+    pictures, gif = (load(f"{folder}/{SCRIPT}") for folder in ("visualize", "make_gifs"))
+    assert pictures.LIMIT == gif.LIMIT, "one scale of colours for cell states"
+    assert (pictures.NEAR_ZERO, pictures.CLOSED, pictures.OPEN) == (study.NEAR_ZERO, study.CLOSED, study.OPEN)
+    for k, n in (0, 30), (17, 30), (30, 30):
+        low, high = (f"{100 * end:.1f}" for end in pictures.wilson(k, n))
+        assert report.wilson(k, n) == f"{low}–{high} %"
+
+
+@pytest.mark.parametrize(
+    "seen, words",
+    [
+        ([0, 320, 640, 2240, 3840], "snapshots every 320 sequences at first, every 1,600 later"),
+        ([0, 320, 640, 960], "4 snapshots"),
+        ([0, 320, 1920, 2240], "4 snapshots"),
+    ],
+)
+def test_the_gif_says_that_snapshots_are_denser_at_first(seen, words):
+    assert load(f"make_gifs/{SCRIPT}").spacing(np.array(seen)) == words
+
+
+def test_an_output_that_opens_at_the_last_step_is_held_back():
+    held_back = load(f"visualize/{SCRIPT}").held_back
+    x = np.array([[6, 6], [4, 5], [0, 0], [5, 1], [1, 2], [2, 4], [7, 7]])  # the second sequence has no step between
+    o = np.full((7, 2, 2), 0.05)
+    o[-1] = 0.9
+    o[5, 0, 0] = 0.2  # a mean of 0.125
+    assert held_back(x, o).tolist() == [[1, 0]]
+    o[-1, 1, 0] = 0.4
+    assert held_back(x, o).tolist() == []
+
+
+def test_the_gif_starts_and_ends_with_its_last_snapshot(lab, tmp_path):
+    gif = load(f"make_gifs/{SCRIPT}")
+    assert (
+        lab.main(["--quick", "--steps", "3", "--snapshot-every", "1", "--cells", "lstm", "--out", str(tmp_path)]) == 0
+    )
+    found = {}
+    for most in 1, 3, 60:
+        _, (*_, title), draw, n = gif.animate(*gif.load_run(tmp_path, gif.EXPERIMENT, ""), most)
+        said = []
+        for frame in range(n):
+            draw(frame)
+            said.append(title.get_text().split()[-3])
+        found[most] = said
+        gif.plt.close("all")
+    assert found == {1: ["96"], 3: ["96", "0", "96"], 60: ["96", "0", "32", "64", "96"]}
+
+
+def test_renderers_accept_runs_with_other_options(lab, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pictures, gif = (load(f"{folder}/{SCRIPT}") for folder in ("visualize", "make_gifs"))
     short = ["--quick", "--steps", "3", "--out", "run", "--force"]
-    tiny = "--cells lstm --hidden 1 --batch 1 --eval-n 1 --T 5 --lr 1e39".split()  # and diverged
+    tiny = "--cells lstm --hidden 1 --batch 1 --eval-n 1 --T 5 --lr 1e39".split()  # it diverges
     assert lab.main([*short, *tiny]) == 0
     assert [renderer.main(["--run", "run"]) for renderer in (pictures, gif)] == [0, 0]
     assert lab.main([*short, "--cells", "rnn"]) == 0

@@ -1,4 +1,4 @@
-"""timing_counting_spikes.py: its tasks, what it learns, measures and records; tests/test_runs.py has the rest."""
+"""timing_counting_spikes.py: tasks, training, measures, records. tests/test_runs.py has the tests of all scripts."""
 
 import json
 import math
@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from conftest import ROOT, load, options_of
+from matplotlib.figure import Figure
 
 from studies import timing_counting_spikes as study
 from studies.report import measure_run
@@ -36,12 +37,14 @@ def test_spike_distances_follow_the_specification(lab, T, D_min, D_max):
         assert target == t2 + (t2 - t1)
         gaps[k], starts[k] = t2 - t1, t1
     assert set(np.unique(x)) == set(np.unique(y)) == {0, 1}
-    assert set(gaps) == set(range(D_min, D_max + 1)), "all gaps"
-    assert np.abs(np.bincount(gaps)[D_min:] / n * (D_max - D_min + 1) - 1).max() < 0.2, "at even odds"
+    assert set(gaps) == set(range(D_min, D_max + 1)), "every gap occurs"
+    assert np.abs(np.bincount(gaps)[D_min:] / n * (D_max - D_min + 1) - 1).max() < 0.2, "all gaps are equally likely"
     for gap in {D_min, D_max}:
         seen, places = starts[gaps == gap], T - 2 * gap
         assert seen.max() <= places - 1
-        assert abs(seen.mean() - (places - 1) / 2) < 0.2 * places / math.sqrt(len(seen) / 10), "the first anywhere"
+        assert abs(seen.mean() - (places - 1) / 2) < 0.2 * places / math.sqrt(len(seen) / 10), (
+            "the first spike can be at any step"
+        )
         if places <= 15:
             assert set(seen) == set(range(places))
 
@@ -54,7 +57,7 @@ def test_generated_spikes_and_waves_follow_their_definitions(lab, periods):
         for T in (50, 500):
             x, y = lab.make_batch(None, 32, options, T)
             assert x.shape == (T, len(periods), len(periods)) and y.shape == (T, len(periods))
-            assert (x[0] == np.eye(len(periods))).all() and not x[1:].any(), "a start signal of its own for each period"
+            assert (x[0] == np.eye(len(periods))).all() and not x[1:].any(), "each period has its own start signal"
             for k, F in enumerate(periods):
                 for t in range(T):
                     into = (t % F) / F
@@ -89,7 +92,7 @@ def test_no_sequence_is_seen_twice(lab, monkeypatch):
     lab.train(lab.Cell(), options)
     assert len(seen) == 2 * lab.CHUNK + 1
     different = {column.tobytes() for x in seen for column in x[:, 0, 0].T}
-    assert len(different) > 64 + 2 * lab.CHUNK * 8 - 10, "a few of 29,000 come twice by chance"
+    assert len(different) > 64 + 2 * lab.CHUNK * 8 - 10, "of 29,000 possible sequences, a few are drawn twice by chance"
 
 
 def test_recorded_sequences_span_all_gaps(lab):
@@ -120,13 +123,13 @@ def test_parameter_counts_and_start(lab):
         thetas[peephole, forget_gate] = theta
     for forget_gate in (True, False):
         with_peepholes, without = thetas[True, forget_gate], thetas[False, forget_gate]
-        assert (with_peepholes[:, : without.shape[1]] == without).all(), "variants start alike"
+        assert (with_peepholes[:, : without.shape[1]] == without).all(), "variants start with equal weights"
     cell = lab.Cell()
     assert not lab.views(lab.init_theta(cell, options_of(lab, "--peephole-std", 0)), cell.shapes).peep.any()
 
 
 def plain_forward(W, V, b, peep, x, forget_gate):
-    """The equations as the paper has them, one unit at a time. W (R, K), peep (G, H) or None, x (T, D).
+    """The equations of the paper, one unit at a time. W (R, K), peep (G, H) or None, x (T, D).
 
     Returns {name: (T, ...)}: output, c, h and the gates.
     """
@@ -197,7 +200,7 @@ def test_the_gradient_check_has_every_task_and_variant(lab, capsys):
     variants = [f"{task} {kind}" for task in ("msd", "gts", "pfg") for kind in kinds]
     found = [line.split(" largest")[0].rstrip() for line in lines]
     assert found == [f"{variant}, spans of {span}" for variant in variants for span in (9, 4)]
-    assert len({line.index(" largest") for line in lines}) == 1, "columns line up"
+    assert len({line.index(" largest") for line in lines}) == 1, "columns are aligned"
 
 
 # -------------------------------------------------------------------------------------------------- measures
@@ -238,10 +241,10 @@ def test_paths_between_spike_and_target():
     second, target = rng.integers(5, 10, (S, n)), rng.integers(20, 39, (S, n))
     second[0, 0], target[0, 0] = 30, 35  # fewer steps than SETTLE
     c = rng.standard_normal((T, S, H, n))
-    c[:, 0, 0] = np.arange(T)[:, None]  # an even ramp
-    c[:, 0, 1] = np.minimum(np.arange(T)[:, None], target[0] - 1)  # that stops one step early
+    c[:, 0, 0] = np.arange(T)[:, None]  # a linear ramp
+    c[:, 0, 1] = np.minimum(np.arange(T)[:, None], target[0] - 1)  # a ramp that stops one step early
     c[target[1], 1, 1, np.arange(n)] = 1000
-    c[:, 1, 2] = -np.maximum(np.arange(T)[:, None], second[1] + study.SETTLE)  # that begins SETTLE steps late
+    c[:, 1, 2] = -np.maximum(np.arange(T)[:, None], second[1] + study.SETTLE)  # a ramp that begins SETTLE steps late
     wanted = np.zeros((5, S))
     for s in range(S):
         for k in range(n):
@@ -249,7 +252,7 @@ def test_paths_between_spike_and_target():
                 a, b = second[s, k], target[s, k]
                 begin = a + min(study.SETTLE, b - a - 2)
                 whole, settled = np.diff(c[a : b + 1, s, j, k]), np.diff(c[begin:b, s, j, k])
-                edge = b - 1 - len(settled) / 4  # where the last quarter begins
+                edge = b - 1 - len(settled) / 4  # the beginning of the last quarter
                 late = [abs(move) * min(1, max(0, begin + 1 + n - edge)) for n, move in enumerate(settled)]
                 sizes = [(abs(c[t, s, j, k] - c[t - 1, s, j, k]), -t) for t in range(begin + 1, T)]
                 wanted[:, s] += [
@@ -267,24 +270,24 @@ def test_paths_between_spike_and_target():
     ramp = study.paths(np.broadcast_to(np.arange(40.0)[:, None, None, None], c.shape), second, target)
     assert np.allclose(ramp["late_moves"], 0.25) and np.allclose(ramp["straight"], 1)
     shortest = study.paths(rng.standard_normal(c.shape), np.full((S, n), 7), np.full((S, n), 8))
-    assert (shortest["monotone"] == 1).all() and not shortest["straight"].any(), "no step lies between"
+    assert (shortest["monotone"] == 1).all() and not shortest["straight"].any(), "there is no step between"
 
 
 class Puppet:
-    """What stands for a network whose cells and outputs are given: forward(puppet, x) looks them up."""
+    """A replacement for a network, with given cell states and outputs. forward(puppet, x) returns the outputs."""
 
     def __init__(self, c, output):
         self.c, self.output = c.swapaxes(1, 2), output
 
 
-def test_what_cells_tell_of_time(lab, monkeypatch):
+def test_read_outs_of_time_from_cells(lab, monkeypatch):
     options = options_of(lab, "--T", 60, "--D-min", 12, "--D-max", 20, "--seeds", 9)
     x, y = lab.draw_population(options, (9,), 64)
     (second, target), t = study.spike_steps(x, y), np.arange(60)[:, None, None]
     c = np.zeros((61, 1, 4, 64))
-    c[1:, :, 0] = t - target  # a clock
-    c[1:, :, 1] = (target - second) * (t >= second)  # a register of the gap
-    c[1:, :, 2] = np.where(t == second, -1, 1) * (target - second)  # a mirror
+    c[1:, :, 0] = t - target  # this cell counts the steps left
+    c[1:, :, 1] = (target - second) * (t >= second)  # this cell stores the gap
+    c[1:, :, 2] = np.where(t == second, -1, 1) * (target - second)  # the second spike inverts this cell
     c[1:, :, 3] = np.random.default_rng(0).standard_normal((60, 1, 64))
     monkeypatch.setattr(study.lab, "forward", lambda net, x: net.output)
 
@@ -314,20 +317,22 @@ def test_what_cells_tell_of_time(lab, monkeypatch):
     assert "gap_error" in found and not {"left_error", "best_cell_error", "timers"} & found.keys()
 
 
-def test_read_outs_are_measured_on_other_sequences_and_blurred():
+def test_read_outs_use_other_sequences_and_noise():
     rng = np.random.default_rng(0)
     cells, values = rng.standard_normal((40, 1, 15)), rng.standard_normal((40, 1))
-    assert study.read_out_error(cells, values, np.random.default_rng(1)) > 1.2, "what was fitted does not carry over"
+    assert study.read_out_error(cells, values, np.random.default_rng(1)) > 1.2, (
+        "a fit to noise fails on other sequences"
+    )
     hidden = np.ones((400, 1, 2)) + rng.standard_normal((400, 1, 1))
     values = rng.standard_normal((400, 1))
-    hidden[:, :, 1] += 1e-4 * values  # their difference tells it, in the fourth digit
+    hidden[:, :, 1] += 1e-4 * values  # the cells differ by the value, in the fourth digit
     assert study.read_out_error(hidden, values, np.random.default_rng(1)) > 0.9
     hidden[:, :, 1] += values
     assert study.read_out_error(hidden, values, np.random.default_rng(1)) < 0.1
     assert np.isnan(study.read_out_error(hidden * np.inf, values, rng))
 
 
-def test_running_on(lab):
+def test_measures_of_generators_that_run_on(lab):
     for words in ("--task gts --periods 4,5 --T 20", "--task pfg --periods 4,5 --T 20 --wave rectangle"):
         options = options_of(lab, *words.split(), "--seeds", "0-3")
         x, y = lab.make_batch(None, 0, options, 200)
@@ -339,13 +344,13 @@ def test_running_on(lab):
         if options.task == "gts":
             assert measures["exact_until"].tolist() == [200, 103, 7, 199]
         else:
-            assert measures["periods_held"].tolist() == [50, 20, 1, 49]  # of 4, 5, 4 and 4 steps
+            assert measures["periods_held"].tolist() == [50, 20, 1, 49]  # periods have 4, 5, 4 and 4 steps
             assert measures["exact_until"].tolist() == [200, 100, 4, 196]
             assert np.allclose(measures["rmse"], [0, 0, math.sqrt(1 / 20), 0])
 
 
 @pytest.mark.parametrize("words", ["--task gts --periods 5,7", "--task pfg --periods 5,7"])
-def test_running_on_begins_with_the_training_length(lab, tmp_path, words):
+def test_run_on_begins_with_the_training_length(lab, tmp_path, words):
     _, recorded = run(lab, tmp_path, *words.split())
     _, wanted = lab.make_batch(None, 0, options_of(lab, *words.split()), 240)
     for variant in "peephole", "vanilla":
@@ -353,7 +358,7 @@ def test_running_on_begins_with_the_training_length(lab, tmp_path, words):
         assert (recorded[f"{variant}/run_on_target"] == wanted).all()
 
 
-def test_cut_peepholes_are_put_back(lab):
+def test_cut_peepholes_are_restored(lab):
     options = options_of(lab, "--T", 7, "--D-min", 1, "--D-max", 3, "--eval-n", 64)
     cell = lab.Cell(3)
     theta = np.random.default_rng(3).standard_normal((1, cell.P))
@@ -366,6 +371,22 @@ def test_cut_peepholes_are_put_back(lab):
         assert lab.evaluate(net, blocks, options)[1] == measures[f"solve_rate_without_{gate}"]
         theta[...] = before
     assert len({float(measures[f"solve_rate_without_{gate}"][0]) for gate in "oif"}) == 3, "a test that can fail"
+
+
+def test_statistics_of_pairs():
+    runs = {"peephole": {"test_mse": [1.0, 2.0, None], "sequences_to_99": [100, 300, None, None]},
+            "vanilla": {"test_mse": [2.0, 8.0, 1.0], "sequences_to_99": [200, 200, 900, None]}}  # fmt: skip
+    assert study.error_ratios(runs).tolist() == [2, 4], "the seed that diverged is missing"
+    assert study.sooner(runs).tolist() == [1, -1, -1, 0]
+    assert study.signs(np.array([0.5, -1, 0, 2, 0])) == (2, 1, 2, 1.0)
+    assert study.geometric_mean([2.0, 8.0]) == "4.0 [2.0–8.0]"
+    assert study.with_interval([-1, -1, -1], "+.1f") == "−1.0 [−1.0 to −1.0]"
+    assert study.signed("0.5 [-0.2–1.0]") == "0.5 [−0.2 to 1.0]" and study.signed("0.5 [0.2–1.0]") == "0.5 [0.2–1.0]"
+    assert [study.two_digits(x) for x in (0.0996, 2, 9.96, 51.4, 70123)] == ["0.10", "2.0", "10", "51", "70,000"]
+    errors = {"test_mse": [1e-5, 5.1e-4, None]}
+    assert study.errors_of(errors, 1e-5) == "26 [1.0–51], 2 of 3 seeds"
+    fast, slow = (study.to_99(run) for run in runs.values())
+    assert fast.endswith("[100–never]") and slow == "550 [200–never]"
 
 
 # ------------------------------------------------------------------------------------------------------ runs
@@ -386,7 +407,7 @@ def test_training_learns(lab, arguments, least, peephole):
 
 
 def run(lab, folder, *arguments):
-    """A short run: what results.json and snapshots.npz have."""
+    """A short run. Returns results.json and the arrays of snapshots.npz."""
     short = "--steps 20 --eval-every 10 --snapshot-every 10 --eval-n 40 --batch 4 --T 24 --D-min 3 --D-max 10"
     assert lab.main([*short.split(), *map(str, arguments), "--out", str(folder), "--force"]) == 0
     return json.loads((folder / "results.json").read_text()), np.load(folder / "snapshots.npz")
@@ -408,7 +429,7 @@ def test_recorded_weights_rebuild_the_network(lab, tmp_path, arguments):
                 assert np.allclose(recorded[f"{variant}/{name}"][-1, ..., k], values, atol=tolerance)
 
 
-def test_snapshots_are_as_the_docstring_says(lab, tmp_path):
+def test_snapshots_agree_with_the_docstring(lab, tmp_path):
     results, recorded = run(lab, tmp_path, "--seeds", "2,5")
     T, H, n, S = 24, 8, 4, 2
     shapes = {"step": (3,), "x": (T, 1, n), "y": (T, n), "output": (3, T, n), "weights/W": (S, 32, 10),
@@ -442,7 +463,9 @@ def test_measures_of_the_untrained_network_are_those_before_the_first_step(lab, 
     for variant, found in trained.items():
         assert found["untrained"] == barely[variant]["untrained"] == barely[variant]["measures"]
         assert list(found["untrained"]) == list(found["measures"])
-        assert found["untrained"] != found["measures"] or "gts" in task, "which stays silent in so few steps"
+        assert found["untrained"] != found["measures"] or "gts" in task, (
+            "a network of gts puts out no spike after so few steps"
+        )
 
 
 def test_history_and_first_reached(lab, tmp_path):
@@ -460,7 +483,7 @@ def test_history_and_first_reached(lab, tmp_path):
     (held_out,) = lab.held_out(options)
     output = lab.forward(lab.Network(lab.Cell(), theta, 24, 64), held_out[0])[..., :40]
     error = np.square(output - held_out[1][..., :40]).mean()
-    assert result["final"]["test_mse"][0] == pytest.approx(error, rel=1e-5), "of the first eval_n sequences"
+    assert result["final"]["test_mse"][0] == pytest.approx(error, rel=1e-5), "over the first eval_n sequences"
 
 
 def test_the_gradient_is_averaged_over_the_batch(lab):
@@ -475,13 +498,13 @@ def test_the_gradient_is_averaged_over_the_batch(lab):
     assert np.allclose(*grads, rtol=1e-3, atol=1e-6)
 
 
-def test_generators_do_not_heed_the_number_of_held_out_sequences(lab, tmp_path):
+def test_generators_do_not_depend_on_the_number_of_held_out_sequences(lab, tmp_path):
     rates = [run(lab, tmp_path, "--task", "pfg", "--periods", "5,19", "--eval-n", n)[0]["runs"]["vanilla"]["final"]
              for n in (1, 512)]  # fmt: skip
     assert rates[0] == rates[1]
 
 
-def test_each_task_has_a_folder_of_its_own(lab):
+def test_each_task_has_its_own_folder(lab):
     outs = [options_of(lab, *words.split()).out for words in ("", "--task gts", "--task pfg", "--task gts --quick")]
     base = "runs/timing_counting_spikes"
     assert outs == ["results/timing_counting_spikes", f"{base}/task-gts", f"{base}/task-pfg", f"{base}/task-gts-quick"]
@@ -497,7 +520,7 @@ def test_rates(lab):
     assert [lab.learning_rate(constant, step) for step in (0, 2499)] == [0.1, 0.1]
 
 
-def test_each_task_has_a_recipe_of_its_own(lab):
+def test_each_task_has_its_own_recipe(lab):
     for task, recipe in lab.TASK_RECIPES.items():
         assert recipe.items() <= vars(options_of(lab, "--task", task)).items()
         writeup = options_of(lab, "--task", task, "--recipe", "writeup")
@@ -519,7 +542,7 @@ def test_a_draw_of_training_data_changes_nothing_else(lab, tmp_path):
 def test_renderers_draw_every_kind_of_run(lab, tmp_path, arguments, capsys):
     results, _ = run(lab, tmp_path / "run", *arguments.split())
     config, variants = results["config"], results["runs"]
-    spikes = ["cell_state", "clock", "sample_predictions"]
+    spikes = ["task", "cell_state", "clock", "sample_predictions"]
     pictures = {"training_curves", "weights"} | set(spikes if config["task"] == "msd" else ["target_and_output"])
     pictures |= {"peephole_weights"} if "peephole" in variants else set()
     assert load("visualize/timing_counting_spikes.py").main(["--run", str(tmp_path / "run")]) == 0
@@ -528,7 +551,7 @@ def test_renderers_draw_every_kind_of_run(lab, tmp_path, arguments, capsys):
     assert (tmp_path / "run" / "viz" / "timing_counting_spikes.gif").read_bytes().startswith(b"GIF89a")
 
 
-def test_pictures_of_a_run_with_other_variants_do_not_stay(lab, tmp_path):
+def test_pictures_of_other_variants_are_removed(lab, tmp_path):
     renderer = load("visualize/timing_counting_spikes.py")
     run(lab, tmp_path / "run")
     assert renderer.main(["--run", str(tmp_path / "run")]) == 0
@@ -538,25 +561,42 @@ def test_pictures_of_a_run_with_other_variants_do_not_stay(lab, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", ["--seeds 4,3 --record 3", "--seeds 4,3 --record 3 --task gts --periods 5,7"])
-def test_titles_tell_what_was_measured_on_the_recorded_seed(lab, tmp_path, arguments):
+def test_titles_have_measures_of_the_recorded_seed(lab, tmp_path, arguments):
     renderer, folder = load("visualize/timing_counting_spikes.py"), tmp_path / "run"
     run(lab, folder, *arguments.split())
     before = renderer.load_run(folder, renderer.EXPERIMENT, "")
     measure_run(study, folder)
-    results, arrays = renderer.load_run(folder, renderer.EXPERIMENT, "")
+    after = results, arrays = renderer.load_run(folder, renderer.EXPERIMENT, "")
+    measures = {variant: run["measures"] for variant, run in results["runs"].items()}
+
+    def title(draw, run):
+        return " ".join(draw(*run).get_suptitle().split())
+
     if "--task" in arguments:
-        value = results["runs"]["vanilla"]["measures"]["exact_until"][1]
-        assert f"vanilla right for {value:,.0f} steps" in renderer.target_and_output(results, arrays).get_suptitle()
-        assert "vanilla solve rate " in renderer.target_and_output(*before).get_suptitle()
+        value = measures["vanilla"]["exact_until"][1]
+        assert f"without peepholes is right for {value:,.0f} steps" in title(renderer.target_and_output, after)
+        assert "without peepholes has a solve rate of" in title(renderer.target_and_output, before)
     else:
-        value = results["runs"]["peephole"]["measures"]["late_moves"][1]
-        assert f"seed 3: {100 * value:.0f} % of the way" in renderer.clock(results, arrays).get_suptitle()
-        assert "seed 3: cell states" in renderer.clock(*before).get_suptitle()
-        cut = results["runs"]["peephole"]["measures"]["solve_rate_without_all"][1]
-        assert f"without any {cut:.2f}" in renderer.peephole_weights(results, arrays).get_suptitle()
-        assert "without" not in renderer.peephole_weights(*before).get_suptitle()
+        for variant, words in ("peephole", "with peepholes"), ("vanilla", "without"):
+            value = renderer.percent(measures[variant]["late_moves"][1])
+            assert f"{value} {words}" in title(renderer.clock, after)
+        assert "%" not in title(renderer.clock, before)
+        cut = renderer.percent(measures["peephole"]["solve_rate_without_all"][1])
+        assert f"of {cut} when all of them are set to zero" in title(renderer.peephole_weights, after)
+        assert "zero" not in title(renderer.peephole_weights, before)
         heights = [bar.get_height() for bar in renderer.peephole_weights(results, arrays).axes[2].patches]
         assert np.allclose(heights, arrays["peephole/weights/peep"][1, 2])
+
+
+def test_the_strip_of_ratios_names_its_seeds_and_the_split_of_the_fresh_ones(lab, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    renderer, axis = load("visualize/timing_counting_spikes.py"), Figure().subplots()
+    renderer.strip(axis, np.array([0.5, 2.0, 4.0]), 1, "seed 1")
+    more, less, *_ = study.signs(np.log(study.error_ratios(study.together(study.OURS_FRESH))))
+    assert axis.get_title("left") + axis.get_title() == (
+        f"ratio of the final errors of seeds 0 to 29 (fresh seeds 30 to 59: {less} and {more})"
+    )
+    assert [text.get_text().split(":")[0] for text in axis.texts] == ["1 seeds", "2 seeds", "seed 1"]
 
 
 def test_the_headline_is_the_median_of_thirty_seeds(lab):

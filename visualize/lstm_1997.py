@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Draw a run of lstm_1997.py, and all rows of the paper's tables that were run, into viz/lstm_1997/*.png.
 
-Reads results.json and snapshots.npz of the run and results.json of the rows; trains nothing.
+It reads results.json and snapshots.npz of the run and results.json of the rows; it trains nothing.
 """
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy>=1.26", "matplotlib>=3.8"]
+# dependencies = ["numpy>=1.26", "matplotlib>=3.8", "pillow"]
 # ///
 
 import argparse
+import io
 import json
 import re
 import shlex
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from PIL import Image
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -26,19 +28,21 @@ import matplotlib.pyplot as plt
 EXPERIMENT = "lstm_1997"
 HEADLINE = "6a"
 ROOT = Path(__file__).resolve().parent.parent
-OURS, PAPER, FAILED = "#0072B2", "#D55E00", "#999999"
-BLOCK_COLOUR = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+SOLVED, NEAR = 0.9, 1.5  # least share of trials that meet a rule; largest ratio to the paper's sequences
 TASKS = {
-    "1": "1: embedded Reber grammar", "2a": "2a: noise-free sequences", "2b": "2b: no local regularities",
-    "2c": "2c: very long lags", "3a": "3a: two sequences", "3b": "3b: noise on the signal", "3c": "3c: noisy targets",
-    "4": "4: adding", "5": "5: multiplication", "6a": "6a: temporal order, 2 symbols",
-    "6b": "6b: temporal order, 3 symbols",
+    "1": "Reber grammar", "2a": "without noise", "2b": "no regularities", "2c": "very long lags", "3a": "two sequences",
+    "3b": "noise on the signal", "3c": "noisy targets", "4": "adding", "5": "multiplication", "6a": "order of two",
+    "6b": "order of three",
 }  # fmt: skip
 SYMBOLS = "EBabcdXY"  # of task 6
+WINDOWS = {"6a": ((10, 20), (50, 60)), "6b": ((10, 20), (33, 43), (66, 76))}  # possible steps of X and Y in task 6
+CLASSES = {"6a": "QRSU", "6b": "QRSUVABC"}
+SHOWN = {"6a": 1, "6b": 1}  # the recorded sequence to draw, with X and Y; in other tasks 0
+MARKED, NEARBY, QUIET = "0.85", "0.92", "0.45"  # grey levels: marked steps, near the paper, less important parts
 
 
 def command_of(run):
-    """What makes the run that is to be in a folder (None: the headline); a row's folder has its name."""
+    """The command that makes the run in a folder (None: the headline). The folder of a row has the row's name."""
     if run is None:
         return f"python3 {EXPERIMENT}.py"
     task = f" --task {run.name}" if re.fullmatch(r"[1-6][abc]?(-\d)?", run.name) else ""
@@ -47,10 +51,10 @@ def command_of(run):
 
 # shared block
 def role(name):
-    """How a role is drawn in every picture, as keywords of Axes.plot: no two roles share a colour, a dash or a marker.
+    """The style of a role in every picture, as keywords of Axes.plot. Each role has its own colour, dash and marker.
 
-    ours: our recipe, and of two networks the LSTM. other: the other network of two. third, fourth: further networks.
-    writeup, paper: what is not ours. target, chance, input: what a network shall do, can do without learning, and sees.
+    ours: our recipe; if there are two networks, the LSTM. other: the other network. third, fourth: further networks.
+    writeup, paper: their results. target: the right answer. chance: the result of guessing. input: the input sequence.
     one: a single seed among many. cell 0, cell 1, ...: the cells, or blocks, of one network.
     """
     if name.startswith("cell "):
@@ -74,9 +78,9 @@ def role(name):
 
 # shared block
 def load_run(directory, experiment, command, arrays=True):
-    """results.json of a run, and its snapshots.npz as a dict if arrays; exits with status 1 and one line on failure.
+    """Read results.json of a run and, if arrays, snapshots.npz as a dict. Exits with status 1 and one line on failure.
 
-    Each network also has what measures.json, if there is one, says of it; recorded: the index of the recorded seed.
+    If there is a measures.json, its values are added to those of each network. recorded: index of the recorded seed.
     """
     path = directory / "results.json"
     try:
@@ -103,7 +107,7 @@ def load_run(directory, experiment, command, arrays=True):
 
 # shared block
 def announce(run, headline, renderer):
-    """Say which run is drawn; for the headline also, if runs/ has a newer one, the command that draws that."""
+    """Print which run is drawn. If it is the headline and runs/ has a newer run, print the command that draws that."""
     print(f"drawing {run}")
     found = Path("runs", headline.parts[1]).glob("*/results.json")
     runs = sorted((path.stat().st_mtime, path.parent) for path in found)
@@ -113,10 +117,13 @@ def announce(run, headline, renderer):
 
 # shared block
 def save_picture(figure, path):
-    """Write a figure as PNG and close it."""
+    """Write a figure as PNG with the 256 colours that cover it best, a third of the size, and close it."""
+    whole = io.BytesIO()
+    figure.savefig(whole)
+    few = Image.open(whole).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Software": None})
+        few.save(path, optimize=True)
     except OSError as error:
         sys.exit(f"cannot write {path}: {error.strerror}")
     plt.close(figure)
@@ -124,7 +131,7 @@ def save_picture(figure, path):
 
 
 def rows_run():
-    """{row: its results} of the rows that results/ has, in the order of the paper's tables."""
+    """{row: its results} of all rows in results/, in the order of the paper's tables."""
     folder = ROOT / "results" / EXPERIMENT
     headline, _ = load_run(folder / HEADLINE, EXPERIMENT, f"python3 {EXPERIMENT}.py", arrays=False)
     names = headline["runs"][HEADLINE]["paper"]
@@ -137,211 +144,348 @@ def sequences(values):
     return f"{values / 1e6:.3g} M" if values >= 1e6 else f"{values / 1e3:.3g} k"
 
 
+def ordinal(n):
+    """1st, 2nd, 3rd, 4th, ..."""
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
+
+
+def standing(results, run):
+    """The recorded trial and its rank among all trials by sequences to the last rule, as text."""
+    met, trial = run["rules"][-1]["sequences"], f"trial {results['seeds'][results['recorded']]}"
+    mine = met[results["recorded"]]
+    if mine is None:
+        return f"{trial}, which did not meet its last rule"
+    place = 1 + sum(n is not None and n < mine for n in met)
+    return f"{trial}, the {ordinal(place)} of {len(met)} trials by sequences to the rule ({mine:,})"
+
+
+def heading(figure, title, subtitle):
+    """Write a title (the finding) and a subtitle above all panels of a figure."""
+    height, lines = figure.get_figheight(), title.count("\n") + 1
+    below = 0.12 + 0.23 * lines  # inches from the top
+    figure.text(0.5, 1 - 0.08 / height, title, ha="center", va="top", fontsize=13, weight="bold")
+    figure.text(0.5, 1 - below / height, subtitle, ha="center", va="top", fontsize=11, linespacing=1.3)
+    below += 0.22 * (subtitle.count("\n") + 1) + 0.05
+    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - below / height))
+
+
+def wilson(k, n, z=1.959964):
+    """The 95 % Wilson intervals (low, high) of shares k / n."""
+    middle, spread = k + z * z / 2, z * np.sqrt(k * (n - k) / n + z * z / 4)
+    return (middle - spread) / (n + z * z), (middle + spread) / (n + z * z)
+
+
+def interval(values):
+    """The 95 % percentile bootstrap interval of the mean of values, as in the tables."""
+    chosen = np.random.default_rng(0).integers(len(values), size=(10000, len(values)))
+    return np.percentile(values[chosen].mean(axis=1), [2.5, 97.5])
+
+
+def met_by(run, rule=-1):
+    """Sequences of the trials that met a rule."""
+    return np.array([n for n in run["rules"][rule]["sequences"] if n is not None], dtype=float)
+
+
+def beside(axis, place, words, colour="black"):
+    """Write words to the right of a line of an axis."""
+    axis.text(1.01, place, words, transform=axis.get_yaxis_transform(), va="center", fontsize=10, color=colour)
+
+
 def summary(made):
-    """Every row and rule: sequences that our trials took, their mean, and the paper's mean."""
+    """For every row and rule: sequences that our trials needed, their mean, and the paper's mean."""
     paper = next(iter(made.values()))["runs"]
     paper = next(iter(paper.values()))["paper"]
-    places = [(name, rule) for name, row in paper.items() for rule in range(len(row["sequences"]))]
-    figure, axis = plt.subplots(figsize=(11, 0.27 * len(places) + 1.6))
-    labels = []
+    rules = [(name, rule) for name, row in paper.items() for rule in range(len(row["sequences"]))]
+    places = [(name, rule) for name, rule in rules if name in made]
+    others = list(dict.fromkeys(name.split("-")[0] for name, _ in rules if name not in made))
+    lines = len(places) + len(others)
+    size, heights = (10, 0.26 * lines + 2.6), (len(places), max(len(others), 1))
+    figure, (axis, strip) = plt.subplots(2, 1, figsize=size, sharex=True, height_ratios=heights)
+    n_solved, n_near = 0, 0
     for place, (name, rule) in enumerate(places):
-        stated = paper[name]["sequences"][rule]
-        labels.append(f"{name}, rule {rule + 1}" if len(paper[name]["sequences"]) > 1 else name)
-        axis.plot(
-            stated, place, "D", color=PAPER, markersize=7, zorder=3, label="the paper's mean" if place == 0 else None
-        )
-        if name not in made:
-            axis.text(
-                1.01, place, "not run", transform=axis.get_yaxis_transform(), va="center", color=FAILED, fontsize=9
-            )
-            continue
-        run = made[name]["runs"][name]
-        met = np.array([n for n in run["rules"][rule]["sequences"] if n is not None], dtype=float)
-        n = len(made[name]["seeds"])
+        run, n, stated = made[name]["runs"][name], len(made[name]["seeds"]), paper[name]["sequences"][rule]
+        met = met_by(run, rule)
+        axis.fill_betweenx([place - 0.4, place + 0.4], stated / NEAR, stated * NEAR, color=NEARBY, linewidth=0)
+        solved = len(met) >= SOLVED * n
+        n_solved += solved
+        n_near += solved and met.mean() <= NEAR * stated
         spread = place + 0.3 * np.linspace(-1, 1, len(met))[np.random.default_rng(0).permutation(len(met))]
-        axis.plot(met, spread, ".", color=OURS, alpha=0.45, markersize=5, markeredgewidth=0)
-        words = f"{len(met)} of {n}"
+        axis.plot(met, spread, **role("one") | {"linestyle": "None"}, markersize=6)
+        axis.plot(stated, place, **role("paper") | {"linestyle": "None"}, markersize=7, zorder=3)
         if len(met):
-            axis.plot(met.mean(), place, "o", color=OURS, markersize=7, markeredgecolor="white", zorder=4)
+            if len(met) >= 5:
+                axis.plot(interval(met), [place, place], color=role("ours")["color"], linewidth=4, alpha=0.45, zorder=3)
+            filled = {} if solved else {"markerfacecolor": "white"}
+            axis.plot(met.mean(), place, **role("ours") | filled, markersize=8, zorder=4)
         if len(met) < n:
-            axis.plot(run["cap"], place, "x", color=FAILED, markersize=7, zorder=2)
-        solved = len(met) >= 0.9 * n
-        axis.text(1.01, place, words, transform=axis.get_yaxis_transform(), va="center", fontsize=9,
-                  color="#000000" if solved else FAILED)  # fmt: skip
-    axis.plot([], [], "o", color=OURS, markersize=8, label="our mean over the trials that solved the task")
-    axis.plot([], [], ".", color=OURS, alpha=0.45, markersize=7, label="one trial")
-    axis.plot([], [], "x", color=FAILED, markersize=7, label="where the other trials were given up")
-    edges = [
-        place - 0.5
-        for place in range(1, len(places))
-        if places[place][0].split("-")[0] != places[place - 1][0].split("-")[0]
-    ]
-    axis.hlines(edges, 0, 1, transform=axis.get_yaxis_transform(), color="#CCCCCC", linewidth=0.8)
-    axis.set(xscale="log", ylim=(len(places) - 0.4, -0.6), yticks=range(len(places)), yticklabels=labels,
-             xlabel="training sequences until the stopping rule is met")  # fmt: skip
-    axis.tick_params(axis="y", labelsize=9, length=0)
-    axis.grid(False, axis="y")
-    axis.text(1.01, -1.1, "solved", transform=axis.get_yaxis_transform(), va="center", fontsize=9)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    rules = [(name, rule) for name in made for rule in range(len(paper[name]["sequences"]))]
-    solved, within = 0, 0
-    for name, rule in rules:
-        met = [n for n in made[name]["runs"][name]["rules"][rule]["sequences"] if n is not None]
-        if len(met) >= 0.9 * len(made[name]["seeds"]):
-            solved += 1
-            within += 1 / 2 <= np.mean(met) / paper[name]["sequences"][rule] <= 2
-    figure.suptitle(f"Our trials met {solved} of {len(rules)} stopping rules (nine trials in ten or more),\n"
-                    f"{within} of them within a factor of two of the paper's mean", fontsize=12)  # fmt: skip
-    return figure
-
-
-def learning_curves(made):
-    """Share of wrong answers over training, first row of each task: median and all trials."""
-    first = {}
-    for name in made:
-        first.setdefault(name.split("-")[0], name)
-    columns = 3
-    lines = -(-len(first) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(12, 2.7 * lines + 0.5), squeeze=False)
-    for axis in axes.flat[len(first) :]:
-        axis.axis("off")
-    for axis, (task, name) in zip(axes.flat, first.items()):
-        run = made[name]["runs"][name]
-        step, wrong = np.array(run["history"]["step"]), np.array(run["history"]["wrong"], float)
-        axis.plot(step, wrong, color=OURS, alpha=0.25, linewidth=0.8)
-        there = np.isfinite(wrong).all(axis=1)
-        axis.plot(step[there], np.median(wrong[there], axis=1), color=OURS, linewidth=2.5)
-        for stated in run["paper"][name]["sequences"]:
-            axis.axvline(stated, color=PAPER, linestyle="--", linewidth=1.5)
-        axis.set(ylim=(-0.03, 1.03), xlim=(0, max(step[-1], max(run["paper"][name]["sequences"]) * 1.05)))
-        axis.set_title(f"{TASKS[task]} (row {name})", fontsize=10)
-        axis.xaxis.set_major_locator(plt.MaxNLocator(4))
-        axis.xaxis.set_major_formatter(lambda value, _: sequences(value) if value else "0")
-    for place, axis in enumerate(axes.flat[: len(first)]):
-        if place + columns >= len(first):
-            axis.set_xlabel("training sequences")
-    lines = [plt.Line2D([], [], color=OURS, alpha=0.4, linewidth=1), plt.Line2D([], [], color=OURS, linewidth=2.5),
-             plt.Line2D([], [], color=PAPER, linestyle="--")]  # fmt: skip
-    figure.legend(lines, ["one trial", "median of the trials", "the paper's mean to the stopping rule"],
-                  loc="outside lower center", ncols=3)  # fmt: skip
-    figure.suptitle(
-        "Share of wrong answers: tasks 1 to 3, of the last test; 4 to 6, of the last 2,000 training sequences"
+            axis.plot(run["cap"], place, "x", color=QUIET, markersize=7, zorder=2)
+        beside(axis, place, f"{len(met)} of {n}", "black" if solved else QUIET)
+    beside(axis, -0.9, "met it")
+    labels = [f"{name} {TASKS[name.split('-')[0]]}" for name, _ in places]
+    for k, (name, rule) in enumerate(places):
+        labels[k] += f", rule {rule + 1}" if len(paper[name]["sequences"]) > 1 else ""
+    axis.set(ylim=(len(places) - 0.4, -0.6), yticks=range(len(places)), yticklabels=labels)
+    for place, task in enumerate(others):
+        names = [name for name in paper if name.split("-")[0] == task and name not in made]
+        stated = sorted(n for name in names for n in paper[name]["sequences"])
+        strip.plot(stated, place + apart(stated), **role("paper") | {"linestyle": "None"}, markersize=6)
+        beside(strip, place, f"{len(stated)}")
+    strip.set(yticks=range(len(others)), yticklabels=[f"{task} {TASKS[task]}" for task in others])
+    strip.set(xscale="log", ylim=(max(len(others), 1) - 0.4, -0.6))
+    strip.set_xlabel("training sequences until the stopping rule is met")
+    words = f"{len(rules) - len(places)} rules of {len(paper) - len(made)} rows were not run: the paper's means"
+    strip.set_title(f"{words} (right: how many)", fontsize=11)
+    for part, tasks in (axis, [name.split("-")[0] for name, _ in places]), (strip, others):
+        edges = [place - 0.5 for place in range(1, len(tasks)) if tasks[place] != tasks[place - 1]]
+        part.hlines(edges, 0, 1, transform=part.get_yaxis_transform(), color="0.8", linewidth=0.8)
+        part.tick_params(axis="y", labelsize=10, length=0)
+        part.grid(False, axis="y")
+    marks = {"linestyle": "None", "markersize": 8}
+    hollow = role("ours") | marks | {"markerfacecolor": "white"}
+    handles = {
+        "our mean, nine trials in ten or more met it": plt.Line2D([], [], **role("ours") | marks),
+        "our mean, fewer met it": plt.Line2D([], [], **hollow),
+        "95 % interval of our mean": plt.Line2D([], [], color=role("ours")["color"], linewidth=4, alpha=0.45),
+        "the paper's mean": plt.Line2D([], [], **role("paper") | marks),
+        f"within a factor of {NEAR} of it": plt.Rectangle((0, 0), 1, 1, color=NEARBY),
+        "one of our trials": plt.Line2D([], [], **role("one") | marks),
+        "the other trials stopped here": plt.Line2D([], [], color=QUIET, marker="x", **marks),
+    }
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
+    n = {len(made[name]["seeds"]) for name in made}
+    heading(
+        figure,
+        f"At least nine trials in ten met {n_solved} of the {len(places)} stopping rules that we ran;\n"
+        f"{n_near} of the {n_solved} need at most {NEAR} times the paper's sequences",
+        f"{len(made)} of {len(paper)} rows, {'/'.join(map(str, sorted(n)))} trials each; a line is a rule of a row.\n"
+        "The reading of the paper was chosen for each task, mostly so as to come near its means.",
     )
     return figure
 
 
-def learning_curve(results, _):
-    """Share of wrong answers and mean error over training, all trials of the run."""
-    ((name, run),) = results["runs"].items()
-    figure, axes = plt.subplots(1, 2, figsize=(12, 4.4))
-    step = np.array(run["history"]["step"])
-    for axis, metric, words in (
-        (axes[0], "wrong", "share of wrong answers"),
-        (axes[1], "train_error", "mean absolute error"),
-    ):
-        values = np.array(run["history"][metric], float)
-        axis.plot(step, values, color=OURS, alpha=0.3, linewidth=0.9)
-        there = np.isfinite(values).all(axis=1)
-        axis.plot(step[there], np.median(values[there], axis=1), color=OURS, linewidth=2.5)
-        for stated in run["paper"][name]["sequences"]:
-            if stated <= 1.1 * step[-1]:
-                axis.axvline(stated, color=PAPER, linestyle="--")
-        axis.set(xlabel="training sequences", ylim=(-0.02 * np.nanmax(values, initial=1), None))
-        axis.set_title(words)
-        axis.xaxis.set_major_formatter("{x:,.0f}")
-        axis.xaxis.set_major_locator(plt.MaxNLocator(5))
-    solved = sum(n is not None for n in run["rules"][-1]["sequences"])
-    figure.suptitle(f"Row {name}: {solved} of {len(results['seeds'])} trials met the last stopping rule "
-                    "(thick: median; dashed: the paper's mean)", fontsize=12)  # fmt: skip
+def apart(values, least=1.06):
+    """Offsets of marks for sorted values on a log axis: equal and nearly equal values are drawn above each other."""
+    near = np.array([k > 0 and value < least * values[k - 1] for k, value in enumerate(values)])
+    return np.where(near, -0.22, np.where(np.append(near[1:], False), 0.22, 0))
+
+
+def learning_curves(made):
+    """Shares of trials that have half of the answers right, and that have met the last rule, over training."""
+    first = {}
+    for name in made:
+        first.setdefault(name.split("-")[0], name)
+    columns = min(2, len(first))
+    lines = -(-len(first) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(10, 1.75 * lines + 1.4), squeeze=False, sharey=True)
+    for axis in axes.flat[len(first) :]:
+        axis.axis("off")
+    late, first_half = [], role("third") | {"marker": "None", "linewidth": 2}
+    for axis, (task, name) in zip(axes.flat, first.items()):
+        run, n = made[name]["runs"][name], len(made[name]["seeds"])
+        step, wrong = np.array(run["history"]["step"]), np.array(run["history"]["wrong"], float)
+        half = np.where((wrong <= 0.5).any(axis=0), step[(wrong <= 0.5).argmax(axis=0)], np.inf)
+        met = np.array([np.inf if k is None else k for k in run["rules"][-1]["sequences"]], dtype=float)
+        end = 1.03 * max(step[-1], *run["paper"][name]["sequences"])
+        t, k = shares(half, end)
+        axis.step(t, k / n, where="post", **first_half)
+        t, k = shares(met, end)
+        axis.fill_between(t, *wilson(k, n), step="post", color=role("ours")["color"], alpha=0.2, linewidth=0)
+        axis.step(t, k / n, where="post", **role("ours") | {"marker": "None", "linewidth": 2.5})
+        axis.axvline(run["paper"][name]["sequences"][-1], **role("paper") | {"marker": "None", "linewidth": 1.5})
+        if np.isfinite(np.median(met)) and np.median(half) < np.median(met) / 2:
+            late.append(name)
+        axis.set(ylim=(-0.04, 1.04), xlim=(0, end), yticks=(0, 0.5, 1))
+        axis.set_title(f"row {name}, {TASKS[task]}", fontsize=11)
+        axis.xaxis.set_major_locator(plt.MaxNLocator(4))
+        axis.xaxis.set_major_formatter(lambda value, _: sequences(value) if value else "0")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("share of trials")
+    for axis in axes[-1]:
+        axis.set_xlabel("training sequences")
+    handles = [plt.Line2D([], [], **first_half)]
+    handles += [plt.Line2D([], [], **role(name) | {"marker": "None"}) for name in ("ours", "paper")]
+    names = ["half of the answers are right", "the last rule is met (95 % interval)", "the paper's mean to this rule"]
+    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    n = "/".join(map(str, sorted({len(made[name]["seeds"]) for name in first.values()})))
+    title, of = "Shares of trials that have half of the answers right, and that have met the last rule", f"{n} trials."
+    if late:
+        title = f"In {len(late)} of {len(first)} rows, more than half of training is spent\n"
+        title += "after half of the answers are right"
+        which = f"These are rows {listed(late)}" if len(late) > 1 else f"This is row {late[0]}"
+        of = f"{which}. The title compares medians over {n} trials."
+    about = "Answers are of the last test (tasks 1 to 3) or of the last 2,000 training sequences (tasks 4 to 6)."
+    heading(figure, title, f"{of}\n{about}")
     return figure
+
+
+def shares(when, end):
+    """Steps up to end, and the number of trials that have reached a goal at each. when: step of each trial, or inf."""
+    t = np.concatenate([[0], np.sort(when[np.isfinite(when)]), [end]])
+    return t, np.append(np.arange(len(t) - 1), len(t) - 2)
+
+
+def listed(words):
+    """Words as text: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def task(results, arrays):
+    """The recorded sequences of task 6: one in full, and for each the symbols that decide, with the answer."""
+    ((name, _),) = results["runs"].items()
+    x, length, target = (arrays[f"{name}/{key}"] for key in ("x", "length", "target"))
+    n, k, order = x.shape[1], SHOWN[name], "EBdcbaYX"  # symbols from bottom to top
+    heights = 2.2, 0.25 * n + 0.6
+    figure, axes = plt.subplots(2, 1, figsize=(10, 0.25 * n + 4.2), sharex=True, height_ratios=heights)
+    t, symbols = np.arange(1, length[k] + 1), x[: length[k], k]
+    rows, noise = np.array([order.index(SYMBOLS[symbol]) for symbol in symbols]), symbols < 6
+    axes[0].plot(t[noise], rows[noise], **role("input") | {"linestyle": "None"}, markersize=7)
+    for step in t[~noise]:
+        letter(axes[0], step, rows[step - 1], SYMBOLS[symbols[step - 1]])
+    axes[0].set(yticks=range(len(order)), yticklabels=order, ylim=(-0.7, len(order) - 0.3), ylabel="input symbol")
+    axes[0].set_title(f"sequence {k + 1} in full")
+    answer = role("target")["color"]
+    for line in range(n):
+        marks = np.arange(1, length[line] + 1)[x[: length[line], line] >= 6]
+        axes[1].plot([1, length[line]], [-line, -line], color=role("input")["color"], linewidth=1, zorder=1)
+        axes[1].plot(length[line], -line, **role("target") | {"linestyle": "None"}, markersize=8)
+        for step in marks:
+            letter(axes[1], step, -line, SYMBOLS[x[step - 1, line]])
+        words = "".join(SYMBOLS[x[step - 1, line]] for step in marks)
+        words = f"{words}: {CLASSES[name][target[:, line].argmax()]}"
+        axes[1].text(length[line] + 1.5, -line, words, va="center", fontsize=12, color=answer, weight="bold")
+    axes[1].set(yticks=[], ylim=(0.4 - n, 0.6), xlim=(0, x.shape[0] + 9), xlabel="time step")
+    axes[1].set_title(f"sequences 1 to {n}: the symbols that decide, and the answer at the end")
+    for axis in axes:
+        axis.grid(False)
+        for low, high in WINDOWS[name]:
+            axis.axvspan(low - 0.5, high + 0.5, color=MARKED, alpha=0.6, linewidth=0, zorder=0)
+    steps = " and at one ".join(f"from {low} to {high}" for low, high in WINDOWS[name])
+    count, before = {2: "Two", 3: "Three"}[(~noise).sum()], length[k] - t[~noise][0]
+    trial = results["seeds"][results["recorded"]]
+    heading(
+        figure,
+        f"{count} of {length[k]} symbols decide the answer; the first comes {before} steps before the end",
+        f"Row {name}: X or Y stands at a step {steps} (grey); the other symbols tell nothing of the answer.\n"
+        f"The {n} recorded sequences of trial {trial}, one of each class.",
+    )
+    return figure
+
+
+def letter(axis, t, y, symbol):
+    """Write a symbol that decides, on a white background."""
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    axis.text(t, y, symbol, ha="center", va="center", fontsize=12, weight="bold", bbox=behind)
 
 
 def gates_and_states(results, arrays):
     """One sequence through the recorded trial's network at its last snapshot: input, gates and states."""
     ((name, run),) = results["runs"].items()
-    k, task = 0, name.split("-")[0]
+    k, of_task = SHOWN.get(name, 0), name.split("-")[0]
     length = int(arrays[f"{name}/length"][k])
     x = arrays[f"{name}/x"][:length, ..., k]
-    panels = [("input gates", "in_gate"), ("cell states", "s")]
-    panels += [("output gates", "out_gate")] if f"{name}/out_gate" in arrays else []
+    panels = [("input gates of the blocks", "in_gate"), ("states of the cells", "s")]
+    panels += [("output gates of the blocks", "out_gate")] if f"{name}/out_gate" in arrays else []
     blocks = arrays[f"{name}/in_gate"].shape[2]
-    figure, axes = plt.subplots(len(panels) + 1, 1, figsize=(12, 2.1 * len(panels) + 1.8), sharex=True,
-                                height_ratios=(0.5, *[1] * len(panels)))  # fmt: skip
+    size, heights = (10, 1.7 * len(panels) + 2), (0.35, *[1] * len(panels))
+    figure, axes = plt.subplots(len(panels) + 1, 1, figsize=size, sharex=True, height_ratios=heights)
     t = np.arange(1, length + 1)
-    relevant = draw_input(axes[0], x, task, t)
+    relevant = draw_input(axes[0], x, of_task, t)
     for axis, (words, key) in zip(axes[1:], panels):
-        values = arrays[f"{name}/{key}"][-1, :length, :, k].astype(float)
+        values, ends = arrays[f"{name}/{key}"][-1, :length, :, k].astype(float), []
         for row, line in enumerate(values.T):
-            block = row % blocks
-            style = ("-", "--", ":", "-.")[row // blocks]
-            cell = f", cell {row // blocks + 1}" if key == "s" and values.shape[1] > blocks else ""
-            axis.plot(t, line, style, color=BLOCK_COLOUR[block], label=f"block {block + 1}{cell}", linewidth=1.8)
-        axis.set_title(words)
+            block, cell = row % blocks, row // blocks
+            colour = role(f"cell {block}")["color"]
+            axis.plot(t, line, color=colour, linestyle=("-", "--")[cell], linewidth=1.8)
+            both = key == "s" and values.shape[1] > blocks
+            ends.append((line[-1], f"block {block + 1}" + (f", cell {cell + 1}" if both else ""), colour))
+        axis.set_title(words + (" (cell 2 of a block: dashed)" if key == "s" and values.shape[1] > blocks else ""))
         axis.set(**({"ylim": (-0.05, 1.05)} if key != "s" else {}))
+        label_ends(axis, ends)
+    for axis in axes:
         for place in relevant:
-            axis.axvspan(place - 0.5, place + 0.5, color="#F0E442", alpha=0.5, linewidth=0)
-    axes[-1].set_xlabel("time step")
-    axes[-1].set_xlim(0, length + 1)
-    figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+            axis.axvspan(place - 0.5, place + 0.5, color=MARKED, linewidth=0, zorder=0)
+    axes[-1].set(xlabel="time step", xlim=(0, length + 1))
     output, target = arrays[f"{name}/output"][-1], arrays[f"{name}/target"]
-    said = ""
+    said = "."
     if target.ndim == 2 and len(output) == 1:
         off = np.abs(output[0, :, k].astype(float) - target[:, k]).max()
-        said = f"; its outputs on this sequence are off by at most {off:.2f}"
-    figure.suptitle(
-        f"Row {name}, trial {results['seeds'][results['recorded']]}, at the end of training{said}", fontsize=12
-    )
+        said = f"; its outputs are off by at most {off:.2f}."
+    at = int(arrays[f"{name}/step"][-1])
+    gates = arrays[f"{name}/in_gate"][-1, :length, :, k].astype(float)
+    of = f"Row {name}: {standing(results, run)},\nafter {at:,} sequences. One recorded sequence{said}"
+    heading(figure, finding(gates, relevant, of_task), of)
     return figure
 
 
-def draw_input(axis, x, task, t):
-    """Draw a sequence's input, symbols (T,) or values (T, D); returns the steps that the answer depends on."""
+def finding(gates, relevant, of_task):
+    """A title about the input gates (T, blocks) at the marked steps."""
+    here = np.isin(np.arange(1, len(gates) + 1), relevant)
+    apart = gates[here].min(axis=0) - gates[~here].max(axis=0)
+    block = int(apart.argmax())
+    if apart[block] < 0.3:
+        return "No input gate opens at the marked steps alone"
+    what = "X and Y" if of_task[0] == "6" else "what must be kept"
+    most = f"{np.ceil(100 * gates[~here, block].max()) / 100:.2f} at any other step"
+    least = f"{np.floor(100 * gates[here, block].min()) / 100:.2f} there"
+    return f"The input gate of block {block + 1} opens at {what}: it is at least {least},\nand at most {most}"
+
+
+def label_ends(axis, ends):
+    """Write names (value, name, colour) to the right of an axis, near the last values of lines, without overlap."""
+    low, high = axis.get_ylim()
+    apart, ends = 0.15 * (high - low), sorted(ends)
+    places = [value for value, *_ in ends]
+    for _ in range(50):
+        for k in range(len(places) - 1):
+            short = apart - (places[k + 1] - places[k])
+            if short > 1e-9:
+                places[k], places[k + 1] = places[k] - short / 2, places[k + 1] + short / 2
+    for place, (_, name, colour) in zip(places, ends):
+        bold = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 10, "weight": "bold"}
+        axis.text(1.005, place, name, color=colour, **bold)
+
+
+def draw_input(axis, x, of_task, t):
+    """Draw a sequence's input, symbols (T,) or values (T, D). Returns the steps, from 1, that decide the answer."""
     axis.set(yticks=[], ylim=(0, 1))
     axis.grid(False)
-    if x.ndim == 1:
-        relevant = t[x >= 6] if task[0] == "6" else t[1:2] if task in ("1", "2c") else t[:1]
-        letters = SYMBOLS if task[0] == "6" else "BTPSXVE" if task == "1" else None
-        if letters:
-            for step, symbol in zip(t, x):
-                mark = step in relevant
-                size, weight, colour = (13, "bold", "#000000") if mark else (7, "normal", "#888888")
-                axis.text(step, 0.75 if mark else 0.3, letters[symbol], ha="center", va="center", fontsize=size,
-                          weight=weight, color=colour)  # fmt: skip
-        else:
-            axis.plot(t, x / max(x.max(), 1), ".", color="#888888", markersize=4)
-        what = "input" if letters else "input, numbers of symbols"
-        axis.set_title(
-            f"{what}: the answer depends on what is marked" if task[0] == "6" else f"{what}; marked: what to remember"
-        )
-    else:
+    if x.ndim > 1:
         axis.set(ylim=(min(-1.2, x.min()), max(1.2, x.max())))
-        axis.plot(t, x[:, 0], color="#888888", linewidth=1)
-        relevant = t[x[:, 1] == 1] if x.shape[1] == 2 else t[:1]
-        axis.set_title("input: the values" + (", and where the marker is 1" if x.shape[1] == 2 else ""))
-    for place in relevant:
-        axis.axvspan(place - 0.5, place + 0.5, color="#F0E442", alpha=0.5, linewidth=0)
+        axis.plot(t, x[:, 0], **role("input") | {"linestyle": "-", "marker": "None"}, linewidth=1)
+        axis.set_title("input: the values" + ("; grey: where the marker is 1" if x.shape[1] == 2 else ""))
+        return t[x[:, 1] == 1] if x.shape[1] == 2 else t[:1]
+    relevant = t[x >= 6] if of_task[0] == "6" else t[1:2] if of_task in ("1", "2c") else t[:1]
+    letters = SYMBOLS if of_task[0] == "6" else "BTPSXVE" if of_task == "1" else None
+    if letters:
+        axis.plot(t, 0 * t + 0.5, **role("input") | {"linestyle": "None"}, markersize=7)
+        for step in relevant:
+            letter(axis, step, 0.5, letters[x[step - 1]])
+    else:
+        axis.plot(t, x / max(x.max(), 1), ".", color=role("input")["color"], markersize=4)
+    of_6 = "input: X, Y and symbols that tell nothing of the answer"
+    axis.set_title(of_6 if of_task[0] == "6" else "input; grey: what must be kept")
     return relevant
 
 
 def main(argv=None):
-    """Draw; returns the exit status."""
+    """Draw. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     run, folder = Path("results") / EXPERIMENT / HEADLINE, Path("viz") / EXPERIMENT
     parser.add_argument("--run", metavar="DIR", type=Path, help=f"folder of the run (default: {run})")
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, help=f"where to (default: viz/{EXPERIMENT}; with --run: DIR/viz)"
+        "--out", metavar="DIR", type=Path, help=f"folder for pictures (default: viz/{EXPERIMENT}; with --run: DIR/viz)"
     )
     options = parser.parse_args(argv)
     out = options.out or (options.run / "viz" if options.run else folder)
     plt.style.use(ROOT / "visualize" / "lab.mplstyle")
     made = load_run(options.run or run, EXPERIMENT, command_of(options.run))
     announce(options.run or run, run, f"visualize/{EXPERIMENT}.py")
-    for draw in learning_curve, gates_and_states:
+    (name,) = made[0]["runs"]
+    for draw in (task, gates_and_states) if name in WINDOWS else (gates_and_states,):
         save_picture(draw(*made), out / f"{draw.__name__}.png")
-    if not options.run:
-        rows = rows_run()
-        for draw in summary, learning_curves:
-            save_picture(draw(rows), out / f"{draw.__name__}.png")
+    rows = {name: made[0]} if options.run else rows_run()
+    for draw in (learning_curves,) if options.run else (learning_curves, summary):
+        save_picture(draw(rows), out / f"{draw.__name__}.png")
     return 0
 
 

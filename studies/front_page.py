@@ -1,0 +1,73 @@
+"""The table of all experiments on the front page."""
+
+import numpy as np
+
+from studies.benchmarks import benchmark
+from studies.report import ROOT, load_run, share, table
+
+
+def run_of(experiment, point, name):
+    """The results of the network name of a point."""
+    command = f"python3 -m studies run {experiment}/{point}"
+    return load_run(ROOT / "results" / experiment / point, experiment, command)["runs"][name]
+
+
+def good(values, holds):
+    """The share of seeds whose value holds, with its interval. The value of a diverged seed does not hold."""
+    return share(sum(bool(holds(value)) for value in np.array(values, float)), len(values))
+
+
+def temporal_order():
+    lstm, rnn = (run_of("temporal_order_3bit", "thirty_seeds/default-fresh", name) for name in ("lstm", "rnn"))
+    ends = [good(run["final"]["val_accuracy"], lambda accuracy: accuracy == 1) for run in (lstm, rnn)]
+    return f"no error at the end: LSTM {ends[0]}, tanh RNN {ends[1]}"
+
+
+def multiplication():
+    error = run_of("multiplication_problem", "thirty_seeds/default-fresh", "lstm")["final"]["test_mse"]
+    ends = [good(error, lambda value, level=level: value < level) for level in (0.03, 0.001)]
+    return f"error below 0.03: {ends[0]}; below 0.001: {ends[1]}"
+
+
+def timing():
+    runs = [run_of("timing_counting_spikes", "thirty_seeds/default-fresh", name) for name in ("peephole", "vanilla")]
+    ends = [good(run["final"]["solve_rate"], lambda rate: rate >= 0.99) for run in runs]
+    return f"99 % of sequences solved: with peepholes {ends[0]}, without {ends[1]}"
+
+
+def latching():
+    runs = [run_of("information_latching", "figure/shuffled", f"{kind}-50") for kind in ("srnn", "lstm")]
+    runs.append(run_of("information_latching", "answer/fresh", "lstm-200"))
+    ends = [good(run["measures"]["fresh_accuracy"], lambda accuracy: accuracy >= 0.99) for run in runs]
+    return f"over 50 steps: simple RNN {ends[0]}, LSTM {ends[1]}; over 200, LSTM with our settings {ends[2]}"
+
+
+def tables_of_1997():
+    run = run_of("lstm_1997", "6a", "6a")
+    rows = [row for row in run["paper"] if (ROOT / "results" / "lstm_1997" / row / "results.json").exists()]
+    met = [sequences for sequences in run["rules"][-1]["sequences"] if sequences is not None]
+    solved, mean, paper = share(len(met), len(run["rules"][-1]["sequences"])), np.mean(met), run["paper"]["6a"]
+    words = f"row 6a: {solved}, mean {mean:,.0f} sequences (paper {paper['sequences'][0]:,})"
+    return f"{len(rows)} of {len(run['paper'])} rows were run; {words}"
+
+
+EXPERIMENTS = {
+    "temporal_order_3bit": ("name the order of two symbols in noise", "30–59", temporal_order),
+    "multiplication_problem": ("multiply two marked numbers of a sequence", "30–59", multiplication),
+    "timing_counting_spikes": ("repeat the distance of two spikes, to the step", "30–59", timing),
+    "information_latching": ("keep the sign of the first input, with one unit", "0–29; 200–229", latching),
+    "lstm_1997": ("learn the tasks of 1997 by the method of 1997", "0–29", tables_of_1997),
+}
+
+
+def experiments():
+    """One row for each experiment. If possible, the results are from seeds on which nothing was chosen."""
+    seconds = benchmark("durations")["seconds"]
+    rows = [["script", "what the network must do", "seeds", "networks that succeed", "time of the headline", "report"]]
+    for name, (task, which, found) in EXPERIMENTS.items():
+        time = f"{seconds[f'python3 {name}.py']:.0f} s"
+        rows.append([f"`{name}.py`", task, which, found(), time, f"[report](results/{name}/README.md)"])
+    return table(*rows)
+
+
+TABLES = {"experiments": experiments}
