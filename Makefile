@@ -1,9 +1,8 @@
-# make          the headline run of every experiment, and every picture (about ten minutes on one core)
+# make          the headline run of every experiment, and its pictures (three minutes on a fast core, ten on a slow one)
 # make test     the linter and the tests
 # make studies  all runs for the tables of the reports; finished runs are not repeated
 # make paper    the rows of the tables of 1997 that take at most an hour (the other rows: lstm_1997/long-rows)
-# make bench    speed and memory, compared with PyTorch, JAX and C if they are installed
-# make bench-peers  install PyTorch and JAX
+# make bench    speed and memory, compared with PyTorch, JAX (make bench-peers installs them) and C
 # make clean    remove the environment and all caches, but not results/, viz/ and runs/
 #
 # JOBS=4 make studies runs four processes at the same time. python3 -m studies list prints every point.

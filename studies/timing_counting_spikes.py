@@ -572,7 +572,7 @@ def timing_answers():
         f"of the wait has {late[0]} (with) and {late[1]} (without) of the total change.",
         "Can they learn longer distances?": "Seeds that solve the task, with and without: "
         f"{solves[0]} at T = 300, {solves[1]} at T = 600.",
-        "Do the initial weights cause failures?": "We find no effect "
+        "Do the initial weights cause failures?": "We cannot distinguish an effect from none "
         f"(rank correlation {agreement:.2f}, {p_value(chance)}).",
         "Does the cell of 1997 learn the task?": f"Yes, on {of_1997[0]} seeds with and {of_1997[1]} without.",
         "Can networks generate spikes and waves?": f"Yes, {counted(learned)} networks can.",
