@@ -16,7 +16,7 @@ def benchmark(name):
             sys.exit(f"{path} is not of benchmarks/{name}.py, schema 1")
         return results
     except FileNotFoundError:
-        sys.exit(f"{path} is missing; to make it: make bench")
+        sys.exit(f"{path} is missing; to make it: python3 benchmarks/{name}.py")
     except (OSError, ValueError, KeyError, TypeError):
         sys.exit(f"{path} is damaged, or not of this program")
 

@@ -498,7 +498,7 @@ def row_claims():
         f"The {len(verdicts())} rows have {len(rules_run())} rules, because rows {listed(two_rules)} have two.",
         f"In rows {listed(as_said)}, nine trials in ten or more meet every rule with at most {NEAR} times the paper's "
         f"sequences. In rows {listed(slow)} they need more. In rows {listed(fail)} fewer trials meet the rules.",
-        f"{len(others)} rows with {n_rules - len(rules_run())} rules were not run, because each takes hours. These "
+        f"{len(others)} rows with {n_rules - len(rules_run())} rules were not run. These "
         f"are, with the paper's means: {listed(others)}.",
         f"Our mean number of wrong answers is below the paper's in row {listed(fewer)}, and above it in rows "
         f"{listed(more)}. In each of these rows the interval of our mean excludes the paper's number.",
@@ -738,7 +738,7 @@ def front_claims():
     return [
         f"**In {len(as_said)} of {len(verdicts())} rows, nine trials in ten or more met the rule, after at most {NEAR} "
         "times the paper's sequences.**",
-        f"In {len(more)} of {len(fewer + more)} rows we have more wrong answers.",
+        f"Where the paper counts wrong answers, we have more in {len(more)} of {len(fewer + more)} rows.",
         f"Same: within a factor of {NEAR} (grey band).",
         f"{len(paper()) - len(verdicts())} of the {len(paper())} rows of 1997 were not run",
     ]

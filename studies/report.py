@@ -126,6 +126,12 @@ def bootstrap(values, statistic=np.mean, draws=10000):
     return float(low), float(high)
 
 
+def ranks(values):
+    """Ranks of values; ties get their mean rank."""
+    values = np.asarray(values)
+    return np.array([(values < value).sum() + (values == value).sum() / 2 for value in values])
+
+
 def at_least(value, digits=2):
     """A lower bound as text, rounded down."""
     return f"{math.floor(value * 10**digits) / 10**digits:.{digits}f}"

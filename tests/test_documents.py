@@ -208,7 +208,7 @@ def test_rows_and_readings_of_1997_that_were_not_run_are_named():
     others = set(study.GROUPS["other-readings"])
     assert others <= not_run <= others | set(study.GROUPS["long-rows"]), "all other points have results"
     assert {f"other-readings/{name}" for name in study.NOT_RUN} == others and len(others) == 8
-    (rows,) = re.findall(r"were not run, .*? with the paper's means: (.*?)\.\n\n", text, flags=re.DOTALL)
+    (rows,) = re.findall(r"were\s+not\s+run\..*?with\s+the\s+paper's\s+means: (.*?)\.\n\n", text, flags=re.DOTALL)
     means = re.findall(r"(\S+)\s\(([\d,;\s]+)\)", rows)
     assert {name for name, _ in means} == not_run - others and len(means) == len(not_run - others)
     for name, mean in means:

@@ -362,7 +362,7 @@ def states(results, arrays):
         for kind, found in where.items()
     ]
     title = f"Seed {seed}: " + ",\n".join(", ".join(said[k : k + 2]) for k in range(0, len(said), 2))
-    if apart == does:
+    if apart == does and any(does) and not all(does):
         title = f"In seed {seed}, units that latch keep the states of the classes apart;\nin the others the states mix"
     sizes = f"Two sequences of each class, after training; places are among {n}, by loss on held-out sequences."
     flips = "A simple RNN with a negative weight changes its sign at each step; such panels show every second step."
@@ -571,7 +571,8 @@ def time():
         share_axis(axis, "share that latches")
         axis.set_title(f"T = {length}")
     most = max(count(results[point], "lstm", length) for point in points.values() for length in lengths)
-    title = f"With three times the epochs or ten times the rate, at most {most} of {n} LSTMs latch{'es' * (most == 1)}"
+    title = "With three times the epochs or ten times the rate,\n"
+    title += f"at most {most} of {n} LSTMs with forget gate latch{'es' * (most == 1)}"
     sizes = f"{n} networks of one unit for each row and length; lines: 95 % intervals."
     entitle(figure, title, f"{sizes} Filled: the question's training; hollow: others.")
     return figure

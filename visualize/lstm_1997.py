@@ -279,7 +279,7 @@ def learning_curves(made):
     figure, axes = plt.subplots(lines, columns, figsize=(10, 1.75 * lines + 1.4), squeeze=False, sharey=True)
     for axis in axes.flat[len(first) :]:
         axis.axis("off")
-    late, first_half = [], role("third") | {"marker": "None", "linewidth": 2}
+    late, solved, first_half = [], 0, role("third") | {"marker": "None", "linewidth": 2}
     for axis, (task, name) in zip(axes.flat, first.items()):
         run, n = made[name]["runs"][name], len(made[name]["seeds"])
         step, wrong = np.array(run["history"]["step"]), np.array(run["history"]["wrong"], float)
@@ -292,8 +292,9 @@ def learning_curves(made):
         axis.fill_between(t, *wilson(k, n), step="post", color=role("ours")["color"], alpha=0.2, linewidth=0)
         axis.step(t, k / n, where="post", **role("ours") | {"marker": "None", "linewidth": 2.5})
         axis.axvline(run["paper"][name]["sequences"][-1], **role("paper") | {"marker": "None", "linewidth": 1.5})
-        if np.isfinite(np.median(met)) and np.median(half) < np.median(met) / 2:
-            late.append(name)
+        if np.isfinite(np.median(met)):
+            solved += 1
+            late += [name] * bool(np.median(half) < np.median(met) / 2)
         axis.set(ylim=(-0.04, 1.04), xlim=(0, end), yticks=(0, 0.5, 1))
         axis.set_title(f"row {name}, {TASKS[task]}", fontsize=11)
         axis.xaxis.set_major_locator(plt.MaxNLocator(4))
@@ -309,8 +310,8 @@ def learning_curves(made):
     n = "/".join(map(str, sorted({len(made[name]["seeds"]) for name in first.values()})))
     title, of = "Shares of trials that have half of the answers right, and that have met the last rule", f"{n} trials."
     if late:
-        title = f"In {len(late)} of {len(first)} rows, more than half of training is spent\n"
-        title += "after half of the answers are right"
+        title = f"In {len(late)} of the {solved} rows whose median trial meets the rule,\n"
+        title += "more than half of training is spent after half of the answers are right"
         which = f"These are rows {listed(late)}" if len(late) > 1 else f"This is row {late[0]}"
         of = f"{which}. The title compares medians over {n} trials."
     about = "Answers are of the last test (tasks 1 to 3) or of the last 2,000 training sequences (tasks 4 to 6)."

@@ -296,7 +296,8 @@ def input_gate_activity(results, arrays):
             f"The input gate opens at the markers ({at_markers:.2f}) and at the end symbol ({at_end:.2f}); "
             f"at distractors it stays partly open ({elsewhere:.2f})"
         )
-    about = "Bars: widest gate, max$_k$ $i_t$, one sequence of each class; title: means over held-out sequences"
+    about = "Bars: widest gate, max$_k$ $i_t$, one sequence of each class"
+    about += "; title: means over held-out sequences" if at_markers is not None else ""
     title(figure, finding, f"{recorded_seed(results, of_gate=True)}\n{about}")
     return figure
 
