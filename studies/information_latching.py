@@ -5,6 +5,7 @@ import numpy as np
 import information_latching as lab
 from studies.report import (
     bootstrap,
+    compare_pairs,
     fisher_test,
     load_point,
     p_value,
@@ -214,7 +215,7 @@ def median_of(values):
 
 def paired(some, others):
     """The p-value of the sign test of two kinds of networks with the same seeds; some, others: which latch."""
-    return sign_test(int(np.sum(some & ~others)), int(np.sum(others & ~some)))
+    return compare_pairs(some, others)[2]
 
 
 def over_lengths(runs, kind, lengths):

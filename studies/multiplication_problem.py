@@ -5,7 +5,19 @@ from decimal import Decimal
 import numpy as np
 
 import multiplication_problem as lab
-from studies.report import at_least, at_most, bootstrap, load_point, p_value, ranks, share, sign_test, spread, table
+from studies.report import (
+    at_least,
+    at_most,
+    bootstrap,
+    compare_pairs,
+    load_point,
+    p_value,
+    ranks,
+    share,
+    sign_test,
+    spread,
+    table,
+)
 
 # ---------------------------------------------------------------------------------------------------- points
 
@@ -545,23 +557,22 @@ def seeds(k, n, what="seeds"):
     return share(k, n).replace(" ", f" {what} ", 1)
 
 
-def pairs(values, others):
+def less_and_more(values, others):
     """The numbers of seeds on which values is less and more than others, and the p-value of the sign test."""
-    less, more = int((values < others).sum()), int((values > others).sum())
-    return less, more, sign_test(less, more)
+    return compare_pairs(others, values)
 
 
 def paired(run, other, level=0.03):
     """The p-value of the sign test over the seeds that end below level in only one of two runs of the same seeds."""
-    return pairs(~(errors(run) < level), ~(errors(other) < level))[2]
+    return less_and_more(~(errors(run) < level), ~(errors(other) < level))[2]
 
 
 def claims_of_result():
     ours, writeup = pooled("default"), pooled("writeup")
-    faster, slower, p = pairs(waits(ours), waits(writeup))
+    faster, slower, p = less_and_more(waits(ours), waits(writeup))
     ratio = waits(writeup) / waits(ours)
     low, high = bootstrap(ratio, np.median)
-    smaller, _, p_error = pairs(errors(ours), errors(writeup))
+    smaller, _, p_error = less_and_more(errors(ours), errors(writeup))
     p_share, p_small = paired(ours, writeup), paired(ours, writeup, 0.001)
     assert slower == 0 and max(p, p_error) < 0.001 and max(p_share, p_small) < 0.05
     counts = [ends(pooled(recipe, "0–29"))[0] for recipe in ("default", "writeup")]
@@ -611,11 +622,11 @@ def claims_of_stuck():
     first, second = first_below(writeup["test_mse"]), first_below(writeup["test_mse"], 1 / 144)
     dead = {metric: np.median(writeup[metric][at, never]) for metric in ("test_mse", "answer_std")}
     constant = writeup["test_mse"][1]
-    filled, unfilled, _ = pairs(writeup["slack"][1], writeup["slack"][0])
-    narrower, _, p_narrower = pairs(writeup["path"][1], writeup["path"][0])
-    wider, _, _ = pairs(writeup["path"][at, later], writeup["path"][first[later], later])
-    keeps, _, _ = pairs(writeup["slack"][early], output["slack"][early])
-    opens, _, _ = pairs(writeup["path"][early], output["path"][early])
+    filled, unfilled, _ = less_and_more(writeup["slack"][1], writeup["slack"][0])
+    narrower, _, p_narrower = less_and_more(writeup["path"][1], writeup["path"][0])
+    wider, _, _ = less_and_more(writeup["path"][at, later], writeup["path"][first[later], later])
+    keeps, _, _ = less_and_more(writeup["slack"][early], output["slack"][early])
+    opens, _, _ = less_and_more(writeup["path"][early], output["path"][early])
     assert unfilled == 0 and p_narrower < 0.001 and wider > 0.9 * len(later) and min(keeps, opens) > 0.9 * n
     assert 0.04 < constant.min() and constant.max() < 0.062
     both = second < evaluations
@@ -676,7 +687,7 @@ def claims_of_recipe():
         point(f"recipe/{name}") for name in ("writeup", "forget", "input", "default", "rate", "default-fresh")
     )
     assert max(paired(forget, writeup), paired(closed, writeup)) < 0.01 and paired(closed, writeup, 0.001) > 0.05
-    less, _, p = pairs(errors(rate), errors(ours))
+    less, _, p = less_and_more(errors(rate), errors(ours))
     assert p < 0.001
     return [
         f"Each of the two gate biases alone raises the share of seeds below 0.03 (forget gates: "
@@ -693,13 +704,13 @@ def claims_of_recipe():
 def claims_of_forget_gates():
     gate, none = point(WRITEUP), point("ablations/no-forget-gate-writeup")
     ours, bare = point(MULTIPLY), point("ablations/no-forget-gate")
-    faster, slower, p = pairs(waits(none, "1/144"), waits(gate, "1/144"))
+    faster, slower, p = less_and_more(waits(none, "1/144"), waits(gate, "1/144"))
     p_share = paired(none, gate, 1 / 144)
-    less, more, p_ours = pairs(waits(bare, "1/144"), waits(ours, "1/144"))
-    small, large, p_error = pairs(errors(bare), errors(ours))
+    less, more, p_ours = less_and_more(waits(bare, "1/144"), waits(ours, "1/144"))
+    small, large, p_error = less_and_more(errors(bare), errors(ours))
     assert slower == 0 and p < 0.001 and min(p_share, p_ours, p_error) > 0.05
     sums = ("ablations/add", ours), ("ablations/add-writeup", gate)
-    add = [pairs(waits(point(name), "1/144"), waits(product, "1/144")) for name, product in sums]
+    add = [less_and_more(waits(point(name), "1/144"), waits(product, "1/144")) for name, product in sums]
     assert all(p < 0.001 and not slow for _, slow, p in add)
     medians = [number(np.median(waits(run, "1/144"))) for run in (none, gate)]
     return [
@@ -718,11 +729,11 @@ def claims_of_forget_gates():
 def claims_of_cells():
     four, eight, sixteen = (point(name) for name in ("cells/writeup-4", WRITEUP, "cells/writeup-16"))
     counts = [ends(run)[0] for run in (four, eight, sixteen)]
-    faster, slower, p = pairs(waits(sixteen), waits(eight))
-    less, _, p_error = pairs(errors(sixteen), errors(eight))
+    faster, slower, p = less_and_more(waits(sixteen), waits(eight))
+    less, _, p_error = less_and_more(errors(sixteen), errors(eight))
     assert min(paired(sixteen, four), p) > 0.05 > p_error and counts[2] < 30
     small, ours = point("cells/default-4"), point(MULTIPLY)
-    _, slow, p_slow = pairs(waits(small, "1/144"), waits(ours, "1/144"))
+    _, slow, p_slow = less_and_more(waits(small, "1/144"), waits(ours, "1/144"))
     assert ends(small, 1 / 144)[0] == 30 and p_slow < 0.01
     below_last = seeds(*ends(small, 1 / 144))
     return [
@@ -738,9 +749,9 @@ def claims_of_cells():
 
 def claims_of_lengths():
     short, long, longest, biases = at_length(30), at_length(200), at_length(1000), point("lag/biases-1000")
-    more, fewer, p = pairs(waits(short), waits(long))
+    more, fewer, p = less_and_more(waits(short), waits(long))
     assert fewer == 0 and p < 0.001 and paired(biases, longest) > 0.05
-    quicker, no_quicker, p_quicker = pairs(waits(biases), waits(longest))
+    quicker, no_quicker, p_quicker = less_and_more(waits(biases), waits(longest))
     assert no_quicker == 0 and p_quicker < 0.05
     shorter = {T: at_length(T) for T in (30, 60, 100, 110, 200, 500)}
     assert all(ends(run)[0] == len(errors(run)) for run in shorter.values())
@@ -786,12 +797,12 @@ def claims_of_registers():
     halved = int((1 - late > 2 * (1 - end)).sum())
     theirs = own(WRITEUP, 14)
     interaction = {name: trained(name, "r2_interaction_end_of_lag") for name in (MULTIPLY, ADD)}
-    better, _, p_better = pairs(interaction[MULTIPLY], interaction[ADD])
+    better, _, p_better = less_and_more(interaction[MULTIPLY], interaction[ADD])
     before, after = trained(MULTIPLY, "r2_x1_before_second"), trained(MULTIPLY, "r2_x1_end_of_lag")
-    falls, _, p_falls = pairs(after, before)
+    falls, _, p_falls = less_and_more(after, before)
     assert adding == n == len(errors(point(MULTIPLY))) and max(p_better, p_falls) < 0.05, "pairs of the same seeds"
     assert own_end(WRITEUP).min() > 0.98 and np.median(at[ADD]) > cut
-    assert pairs(own(MULTIPLY, 0), own(MULTIPLY, 5))[2] < 0.001, "the network's own answer needs more steps"
+    assert less_and_more(own(MULTIPLY, 0), own(MULTIPLY, 5))[2] < 0.001, "the network's own answer needs more steps"
     return [
         f"**A linear read-out finds the product at the second number (R² {np.median(at[MULTIPLY]):.2f}), but also in "
         f"networks that only add ({np.median(at[ADD]):.2f}; medians).**",
@@ -835,8 +846,9 @@ def claims_of_single_cells(n, m, adding):
 def claims_of_gates():
     both = (errors(point(WRITEUP)) < 0.001) & (errors(point(MULTIPLY)) < 0.001)
     theirs, ours = (np.array(point(name)["measures"]["forget_gate_between"])[both] for name in (WRITEUP, MULTIPLY))
-    closer, other, p = pairs(theirs, ours)
-    drops, _, p_drop = pairs(*(trained(MULTIPLY, f"forget_gate_{where}") for where in ("at_markers", "between")))
+    closer, other, p = less_and_more(theirs, ours)
+    places = (trained(MULTIPLY, f"forget_gate_{where}") for where in ("at_markers", "between"))
+    drops, _, p_drop = less_and_more(*places)
     assert other == 0 and max(p, p_drop) < 0.001 and np.median(ours) > 0.95 and np.median(theirs) < 0.9
     return [
         f"Under our recipe yes: its mean is {np.median(ours):.2f}. Under the write-up's recipe no: its mean is "
@@ -856,7 +868,7 @@ def report_claims():
 def front_claims():
     """Sentences of the front page that contain numbers from results."""
     ours, writeup = pooled("default"), pooled("writeup")
-    _, slower, p = pairs(waits(ours), waits(writeup))
+    _, slower, p = less_and_more(waits(ours), waits(writeup))
     assert slower == 0 and p < 0.05, "faster, as the table says"
     return [
         f"**An LSTM gets an error below 0.001 on {seeds(*ends(ours, 0.001))}, with the write-up's recipe on "

@@ -98,6 +98,13 @@ def sign_test(more, less):
     return min(1.0, 2 * sum(math.comb(n, j) for j in range(k + 1)) / 2**n) if n else 1.0
 
 
+def compare_pairs(values, others):
+    """How many values are above and below those of others, seed by seed, and the p-value of the sign test."""
+    values, others = np.asarray(values, float), np.asarray(others, float)
+    more, less = int(np.sum(values > others)), int(np.sum(values < others))
+    return more, less, sign_test(more, less)
+
+
 def fisher_test(k, n, other_k, other_n):
     """The p-value of Fisher's exact two-sided test of the shares k / n and other_k / other_n."""
     total = k + other_k

@@ -10,11 +10,11 @@ import temporal_order_3bit as lab
 from studies.report import (
     at_least,
     bootstrap,
+    compare_pairs,
     load_point,
     p_value,
     results_folder,
     share,
-    sign_test,
     spread,
     table,
     wilson,
@@ -188,14 +188,6 @@ def share_of(holds):
 def of_seeds(holds, what="seeds"):
     """The share of seeds for which holds is true, with its interval, in the form for a sentence."""
     return f"{np.sum(holds)}/{len(holds)} {what} ({wilson(np.sum(holds), len(holds))})"
-
-
-def pairs(values, others):
-    """The numbers of seeds on which values is above and below others, and the p-value of the sign test."""
-    more, less = (
-        int(np.sum(np.asarray(a, float) > np.asarray(b, float))) for a, b in ((values, others), (others, values))
-    )
-    return more, less, sign_test(more, less)
 
 
 def fell(run):
@@ -461,20 +453,20 @@ def recipe_claims():
     ends = {name: solves(run) for name, run in runs.items()}
 
     def won(name, other):
-        more, less, p = pairs(ends[name], ends[other])
+        more, less, p = compare_pairs(ends[name], ends[other])
         return f"{more} seeds solve it only with the change, {less} only without (sign test, {p_value(p)})", p
 
     falling, p_falling = won("cosine", "writeup")
     bias, p_bias = won("bias-alone", "writeup")
     nearly_shut = ("bias-alone", "bias", "beta2", "rate", "default")
-    least = min(pairs(ends[a], ends[b])[2] for a, b in itertools.combinations(nearly_shut, 2))
+    least = min(compare_pairs(ends[a], ends[b])[2] for a, b in itertools.combinations(nearly_shut, 2))
     medians = {name: np.median([n for n in run["sequences_to_95"] if n is not None]) for name, run in runs.items()}
     others = [name for name in RECIPES if not name.startswith("default")]
     assert p_falling > 0.05 > p_bias and least > 0.05
     assert ends["default"].all() and not any(ends[name].all() for name in others)
     assert medians["default"] <= min(medians[name] for name in others)
     dropped = {name: fell(run) for name, run in runs.items()}
-    more = [pairs(dropped[name], dropped[other]) for name, other in (("default", "rate"), ("beta2", "bias"))]
+    more = [compare_pairs(dropped[name], dropped[other]) for name, other in (("default", "rate"), ("beta2", "bias"))]
     assert (
         max(p for _, _, p in more) < 0.001 and (ends["default"] & dropped["default"]).sum() == dropped["default"].sum()
     )
@@ -555,14 +547,14 @@ def gate_claims():
     points += [f"length/writeup-{T}" for T in (100, "paper", 200, 500)]
     assert not any((measures_of(point(name), "gate_at_distractors") < NEAR_ZERO).any() for name in points)
     selective = {
-        name: pairs(measures_of(run, "gate_selectivity"), measures_of(ours, "gate_selectivity"))
+        name: compare_pairs(measures_of(run, "gate_selectivity"), measures_of(ours, "gate_selectivity"))
         for name, run in lengths.items()
     }
     assert max(p for _, _, p in selective.values()) < 0.001
     more, n, ratio = selective["500-longer"][0], len(grows), written(ours, 50)
     assert grows.all() and ratio.min() > 1
     first, second = (measures_of(ours, f"sign_accuracy_{which}_marker") >= TOLD for which in ("first", "second"))
-    assert pairs(first, second)[2] < 0.05
+    assert compare_pairs(first, second)[2] < 0.05
     return [
         f"It opens at the markers. At the end symbol it opens wider than at the markers on {of_seeds(end)} with our "
         f"recipe, and on {of_seeds(end_theirs)} with the write-up's.",
@@ -584,7 +576,7 @@ def length_claims():
     """Sentences about longer sequences."""
     names = ("thirty_seeds/writeup", *(f"length/writeup-{T}" for T in (100, 200, 500)))
     theirs = [solves(point(name)) for name in names]
-    falls = [pairs(a, b)[2] for a, b in itertools.pairwise(theirs)]
+    falls = [compare_pairs(a, b)[2] for a, b in itertools.pairwise(theirs)]
     assert max(falls) < 0.05
     k = [f"{holds.sum()}/{len(holds)}" for holds in theirs]
     short, long, longer = point("length/default-200"), point("length/default-500"), point("length/default-500-longer")
@@ -594,7 +586,7 @@ def length_claims():
     low = np.where(step > first, history[:, late], 1)
     assert solves(short).all() and (history[step <= 750, stuck] < 0.35).all() and 0.35 < history[-1, stuck] < 0.65
     assert solves(longer).all()
-    more, less, p = pairs(solves(longer), solves(long))
+    more, less, p = compare_pairs(solves(longer), solves(long))
     assert p > 0.05
     return [
         f"The write-up's recipe solves fewer seeds, the longer the sequence: {k[0]} at T = 50, {k[1]} at T = 100, "
@@ -616,14 +608,14 @@ def ablation_claims():
     headline, blocks, forget, both = runs.values()
 
     def compared(run, name):
-        return pairs(measures_of(run, name), measures_of(headline, name))
+        return compare_pairs(measures_of(run, name), measures_of(headline, name))
 
     more, less, p = compared(blocks, "gate_selectivity")
     assert p > 0.05 and more > less
     _, lower, p_lower = compared(forget, "gate_selectivity")
     wider, _, p_wider = compared(forget, "gate_at_distractors")
     assert max(p_lower, p_wider) < 0.001 and solves(headline).all() and solves(blocks).all()
-    slower, faster, p_slower = pairs(both["sequences_to_95"], headline["sequences_to_95"])
+    slower, faster, p_slower = compare_pairs(both["sequences_to_95"], headline["sequences_to_95"])
     assert p_slower < 0.05 and slower > faster
     n, saved = len(solves(headline)), headline["trainable_parameters"] - blocks["trainable_parameters"]
     return [

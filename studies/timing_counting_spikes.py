@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 import timing_counting_spikes as lab
-from studies.report import bootstrap, load_point, p_value, ranks, share, sign_test, spread, table
+from studies.report import bootstrap, compare_pairs, load_point, p_value, ranks, share, spread, table
 
 # ---------------------------------------------------------------------------------------------------- points
 
@@ -296,8 +296,8 @@ def errors_of(run, unit):
 
 def signs(difference):
     """The numbers of differences above zero, below zero and equal to zero, and the p-value of the sign test."""
-    more, less = int((difference > 0).sum()), int((difference < 0).sum())
-    return more, less, len(difference) - more - less, sign_test(more, less)
+    more, less, p = compare_pairs(difference, 0)
+    return more, less, len(difference) - more - less, p
 
 
 def to_99(run):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from studies.report import bootstrap, fisher_test, p_value, share, sign_test, wilson
+from studies.report import bootstrap, compare_pairs, fisher_test, p_value, share, sign_test, wilson
 
 
 def test_wilson_and_share():
@@ -15,6 +15,11 @@ def test_sign_test():
     assert sign_test(5, 0) == sign_test(0, 5) == 2 / 2**5 and sign_test(4, 4) == sign_test(0, 0) == 1
     assert sign_test(8, 2) == pytest.approx(2 * (1 + 10 + 45) / 2**10)
     assert sign_test(np.int64(54), np.int64(11)) == sign_test(54, 11) < 1e-6, "2^65 is more than 64 bits"
+
+
+def test_pairs():
+    assert compare_pairs([3, 1, 2, None], [1, 2, 2, 5]) == (1, 1, 1)
+    assert compare_pairs(np.ones(6, bool), np.zeros(6, bool)) == (6, 0, 2 / 2**6)
 
 
 def test_fisher_test():
