@@ -185,11 +185,12 @@ def rank(results, point, value, words):
 
 # shared block
 def strip(axis, values, own, name):
-    """Draw the ratios of seeds 0 to 29 as stacked marks on a logarithmic axis, with a ring and a name at index own."""
-    fresh = ratios(study("thirty_seeds/default-fresh"))
-    parts = [[int((ratio <= 1).sum()), int((ratio > 1).sum())] for ratio in (values, fresh)]
+    """Draw the ratios of thirty seeds as stacked marks on a logarithmic axis, with a ring and a name at index own."""
+    runs = [study(f"thirty_seeds/{point}") for point in ("default", "default-fresh")]
+    parts = [[int((ratio <= 1).sum()), int((ratio > 1).sum())] for ratio in (values, ratios(runs[1]))]
     also = "{} and {}".format(*parts[1]) + ", too" * (parts[0] == parts[1])
-    axis.set_title(f"ratio of the final errors of seeds 0 to 29 (fresh seeds 30 to 59: {also})")
+    first, fresh = (f"seeds {run['seeds'][0]} to {run['seeds'][-1]}" for run in runs)
+    axis.set_title(f"ratio of the final errors of {first} (fresh {fresh}: {also})")
     place = np.log10(values)
     column = np.floor(place / 0.05)
     height = np.array([((column == column[k]) & (place < place[k])).sum() for k in range(len(values))])

@@ -150,6 +150,7 @@ def headline_claims():
     """Sentences on the times of whole headlines."""
     experiments = benchmark("headline")["experiments"].values()
     assert len(experiments) == 5, "the five scripts"
+    assert all("Xeon" in found["environment"]["cpu"] for found in experiments), "the machine that the text names"
     for found in experiments:
         for name in "PyTorch", "JAX":
             theirs = found["by"][name]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from studies.benchmarks import benchmark
-from studies.report import ROOT, load_run, share, table
+from studies.report import ROOT, at_least, at_most, load_run, share, table
 
 
 def run_of(experiment, point, name):
@@ -12,25 +12,32 @@ def run_of(experiment, point, name):
     return load_run(ROOT / "results" / experiment / point, experiment, command)["runs"][name]
 
 
+def seeds_of(experiment, point):
+    """The seeds of a point, which are consecutive, as text."""
+    seeds = load_run(ROOT / "results" / experiment / point, experiment, "make studies")["seeds"]
+    assert seeds == list(range(seeds[0], seeds[-1] + 1))
+    return f"{seeds[0]}–{seeds[-1]}"
+
+
 def good(values, holds):
     """The share of seeds whose value holds, with its interval. The value of a diverged seed does not hold."""
     return share(sum(bool(holds(value)) for value in np.array(values, float)), len(values))
 
 
 def temporal_order():
-    lstm, rnn = (run_of("temporal_order_3bit", "thirty_seeds/default-fresh", name) for name in ("lstm", "rnn"))
+    lstm, rnn = (run_of("temporal_order_3bit", FRESH, name) for name in ("lstm", "rnn"))
     ends = [good(run["final"]["val_accuracy"], lambda accuracy: accuracy == 1) for run in (lstm, rnn)]
     return f"no error at the end: LSTM {ends[0]}, tanh RNN {ends[1]}"
 
 
 def multiplication():
-    error = run_of("multiplication_problem", "thirty_seeds/default-fresh", "lstm")["final"]["test_mse"]
+    error = run_of("multiplication_problem", FRESH, "lstm")["final"]["test_mse"]
     ends = [good(error, lambda value, level=level: value < level) for level in (0.03, 0.001)]
     return f"error below 0.03: {ends[0]}; below 0.001: {ends[1]}"
 
 
 def timing():
-    runs = [run_of("timing_counting_spikes", "thirty_seeds/default-fresh", name) for name in ("peephole", "vanilla")]
+    runs = [run_of("timing_counting_spikes", FRESH, name) for name in ("peephole", "vanilla")]
     ends = [good(run["final"]["solve_rate"], lambda rate: rate >= 0.99) for run in runs]
     return f"99 % of sequences solved: with peepholes {ends[0]}, without {ends[1]}"
 
@@ -51,12 +58,17 @@ def tables_of_1997():
     return f"{len(rows)} of {len(run['paper'])} rows were run; {words}"
 
 
-EXPERIMENTS = {
-    "temporal_order_3bit": ("name the order of two symbols in noise", "30–59", temporal_order),
-    "multiplication_problem": ("multiply two marked numbers of a sequence", "30–59", multiplication),
-    "timing_counting_spikes": ("repeat the distance of two spikes, to the step", "30–59", timing),
-    "information_latching": ("keep the sign of the first input, with one unit", "0–29; 200–229", latching),
-    "lstm_1997": ("learn the tasks of 1997 by the method of 1997", "0–29", tables_of_1997),
+FRESH = "thirty_seeds/default-fresh"  # the point of seeds on which nothing was chosen
+EXPERIMENTS = {  # task, the points of the results, and the results
+    "temporal_order_3bit": ("name the order of two symbols in noise", [FRESH], temporal_order),
+    "multiplication_problem": ("multiply two marked numbers of a sequence", [FRESH], multiplication),
+    "timing_counting_spikes": ("repeat the distance of two spikes, to the step", [FRESH], timing),
+    "information_latching": (
+        "keep the sign of the first input, with one unit",
+        ["figure/shuffled", "answer/fresh"],
+        latching,
+    ),
+    "lstm_1997": ("learn the tasks of 1997 by the method of 1997", ["6a"], tables_of_1997),
 }
 
 
@@ -64,10 +76,23 @@ def experiments():
     """One row for each experiment. If possible, the results are from seeds on which nothing was chosen."""
     seconds = benchmark("durations")["seconds"]
     rows = [["script", "what the network must do", "seeds", "networks that succeed", "time of the headline", "report"]]
-    for name, (task, which, found) in EXPERIMENTS.items():
+    for name, (task, points, found) in EXPERIMENTS.items():
         time = f"{seconds[f'python3 {name}.py']:.0f} s"
-        rows.append([f"`{name}.py`", task, which, found(), time, f"[report](results/{name}/README.md)"])
+        seeds = "; ".join(seeds_of(name, point) for point in points)
+        rows.append([f"`{name}.py`", task, seeds, found(), time, f"[report](results/{name}/README.md)"])
     return table(*rows)
 
 
+def front_claims():
+    """Sentences of the front page on durations."""
+    durations, headlines = benchmark("durations"), benchmark("headline")["experiments"]
+    assert durations["environment"]["cpu"] == "AMD EPYC", "the machine that the text names"
+    ratios = [found["by"]["ours"]["median_s"] / durations["seconds"][f"python3 {script}.py"]
+              for script, found in headlines.items()]  # fmt: skip
+    return [
+        f"The headlines took {at_least(min(ratios), 1)} to {at_most(max(ratios), 1)} times as long on an Intel Xeon."
+    ]
+
+
 TABLES = {"experiments": experiments}
+CLAIMS = {"README.md": front_claims}

@@ -106,10 +106,15 @@ def headline(results):
     first = all(ratio > 1 for some in ratios.values() for ratio in some)
     figure.suptitle(f"Our NumPy finishes {'every headline first' if first else 'some headlines first'}")
     if all(ratios.values()):
+        cpu = " and ".join(
+            sorted(
+                {found["environment"]["cpu"].replace("(R)", "").split(" Processor")[0] for found in scripts.values()}
+            )
+        )
         least, low = math.floor(10 * min(ratios["PyTorch"])) / 10, math.floor(100 * min(ratios["JAX"])) / 100
         words = f"PyTorch takes at least {least} times as long, JAX {low} to {max(ratios['JAX']):.1f} times"
         figure.suptitle(f"{figure.get_suptitle()}\n")
-        figure.text(0.5, 0.948, f"{words}; one core of an Intel Xeon; > means stopped", ha="center", va="top")
+        figure.text(0.5, 0.948, f"{words}; one core, {cpu}; > means stopped", ha="center", va="top")
     return figure
 
 

@@ -321,7 +321,8 @@ def cell_state(results, arrays):
     share = change[[0, *markers_of(x), -1]].sum() / max(change.sum(), 1e-30)
     figure.align_ylabels()
     asked = f"{formula(results, x)} ≈ {arrays['lstm/y'][k]:.3f}, answer {arrays['lstm/answer'][-1, k]:.3f}"
-    title = f"{100 * share:.0f} % of the change of the cell states happens at the 4 of {T} steps marked +1 or −1"
+    title = f"In this sequence, {100 * share:.0f} % of the change of the cell states\n"
+    title += f"happens at the 4 of {T} steps marked +1 or −1"
     entitle(
         figure,
         title,

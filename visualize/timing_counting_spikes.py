@@ -163,11 +163,12 @@ def rank(results, point, value, words):
 
 # shared block
 def strip(axis, values, own, name):
-    """Draw the ratios of seeds 0 to 29 as stacked marks on a logarithmic axis, with a ring and a name at index own."""
-    fresh = ratios(study("thirty_seeds/default-fresh"))
-    parts = [[int((ratio <= 1).sum()), int((ratio > 1).sum())] for ratio in (values, fresh)]
+    """Draw the ratios of thirty seeds as stacked marks on a logarithmic axis, with a ring and a name at index own."""
+    runs = [study(f"thirty_seeds/{point}") for point in ("default", "default-fresh")]
+    parts = [[int((ratio <= 1).sum()), int((ratio > 1).sum())] for ratio in (values, ratios(runs[1]))]
     also = "{} and {}".format(*parts[1]) + ", too" * (parts[0] == parts[1])
-    axis.set_title(f"ratio of the final errors of seeds 0 to 29 (fresh seeds 30 to 59: {also})")
+    first, fresh = (f"seeds {run['seeds'][0]} to {run['seeds'][-1]}" for run in runs)
+    axis.set_title(f"ratio of the final errors of {first} (fresh {fresh}: {also})")
     place = np.log10(values)
     column = np.floor(place / 0.05)
     height = np.array([((column == column[k]) & (place < place[k])).sum() for k in range(len(values))])
@@ -502,7 +503,7 @@ def peephole_weights(results, arrays):
         title += f", and of {percent(left['solve_rate_without_all'])} when all of them are set to zero"
         names = {f"solve_rate_without_{gate}": f"those of {GATE[gate]}s" for gate in GATE}
         names["solve_rate_without_all"] = "all peepholes"
-        rates = {"no peepholes": rate} | {names[name]: value for name, value in left.items()}
+        rates = {"none": rate} | {names[name]: value for name, value in left.items()}
         below = figure.add_subplot(grid[1, :])
         below.barh(list(rates), list(rates.values()), color=role("ours")["color"])
         for k, value in enumerate(rates.values()):
@@ -550,7 +551,7 @@ def weights(results, arrays):
         which, change = "input and forget gates", max(change, np.abs(biases[2] - config["forget_gate_bias"]).max())
         began += f", {config['forget_gate_bias']:g} of forget gates"
     largest = max(np.abs(W[:, :H]).max() for W in recorded.values())
-    title = f"{in_seed(results)}, training changes the biases of {which} by at most {change:.1f}"
+    title = f"{in_seed(results)}, training changes the biases of {which} by at most {np.ceil(10 * change) / 10:.1f}"
     title += f"; the largest recurrent weight is {largest:.1f} in size"
     head(figure, title, f"{began.replace('-', '−')}; {seed(results)}")
     return figure
