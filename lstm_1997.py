@@ -111,7 +111,8 @@ NO_SETTINGS = ("out", "force", "resume", "gradcheck")  # options that do not cha
 CHECKPOINT = "checkpoint.npz"
 QUICK = {"steps": 1000, "eval_n": 256, "eval_every": 100, "snapshot_every": 100, "seeds": "0-2"}
 CAP = 5  # a trial fails if it has not met its last rule after this many times the paper's mean
-CHUNK = 500  # sequences drawn at a time, and between two tests in rows whose rules need tests
+CHUNK = 500  # sequences drawn at a time
+SIFTED = 50  # a network with too many wrong answers to these first sequences of a test gets no others
 WINDOW = 2000  # rules use this number of the last training sequences
 SUMMED = 64  # one product sums the parts of a gradient over this number of steps
 VALUES = 2**20  # values of one variable that a test computes at a time, at most
@@ -128,9 +129,12 @@ Task = namedtuple("Task", "name size lag signal", defaults=[0])
 # mean number of training sequences until it was met. wrong: for each rule, wrong answers of 2560, or their share, or
 # None.
 Paper = namedtuple("Paper", "trials solved sequences wrong")
-# A reading of the paper; see the options of the same names.
-Reading = namedtuple("Reading", "ranges cost gradient update errors cell first_pair",
-                     defaults="equations squared truncated sequence every late replaced".split())  # fmt: skip
+# A reading of the paper; see the options of the same names. The defaults are the text to the letter.
+Reading = namedtuple(
+    "Reading",
+    "ranges cost gradient update errors cell first_pair recurrence output_bias",
+    defaults=["equations", "squared", "truncated", "sequence", "every", "late", "replaced", "full", False],
+)
 # A stopping rule is met if the number of wrong answers is below wrong and the mean absolute error is below error.
 Rule = namedtuple("Rule", "wrong error", defaults=[math.inf])
 
@@ -167,17 +171,6 @@ class Kind:
             return {"R": (U, U), "I": (D, U), "b": (U, 1), "V": (O, H), "c": (O, 1)}
         return {"I": (D, U), "V": (O, H), "A": (D, O)}
 
-    @property
-    def present(self):
-        """For each of the parameters (P,): 1, or 0 for a bias that the network does not have."""
-        mask = np.ones((1, sum(math.prod(shape) for shape in self.shapes.values())))
-        if self.output_gates:
-            has = views(mask, self.shapes)
-            has.b[...] = self.biased != "none"
-            has.b[:, self.blocks : self.blocks + self.H] = self.biased in ("cells and gates", "all")
-            has.c[...] = self.biased == "all"
-        return mask[0]
-
 
 @dataclass(frozen=True)
 class Row:
@@ -199,6 +192,20 @@ class Row:
         """Whether the cell and its gate are added later."""
         return not self.kind.output_gates and self.reading.cell == "late"
 
+    @property
+    def present(self):
+        """For each of the parameters (P,): 1, or 0 for a weight or a bias that the network does not have."""
+        kind = self.kind
+        mask = np.ones((1, sum(math.prod(shape) for shape in kind.shapes.values())))
+        if kind.output_gates:
+            has, units = views(mask, kind.shapes), np.array([*"i" * kind.blocks + "c" * kind.H + "o" * kind.blocks])
+            receive, send = (np.isin(units, [*kinds]) for kinds in RECURRENCE[self.reading.recurrence])
+            has.R[...] = receive[:, None] & send
+            has.b[...] = kind.biased != "none"
+            has.b[:, kind.blocks : kind.blocks + kind.H] = kind.biased in ("cells and gates", "all")
+            has.c[...] = kind.biased == "all" or self.reading.output_bias
+        return mask[0]
+
 
 TASK_3 = {"biased": "cells and gates", "input_biases": (-1, -3, -5), "output_biases": (-2, -4, -6)}
 KINDS = {  # settings of the networks of all rows of a task
@@ -206,11 +213,6 @@ KINDS = {  # settings of the networks of all rows of a task
     "2a": {"init": 0.2, "output_gates": False}, "2b": {"init": 0.2, "output_gates": False},
     "2c": {"init": 0.2, "biased": "none"}, "3a": TASK_3, "3b": TASK_3, "3c": TASK_3,
     "4": {"input_biases": (-3, -6)}, "5": {}, "6a": {"input_biases": (-2, -4)}, "6b": {"input_biases": (-2, -4, -6)},
-}  # fmt: skip
-READINGS = {  # of all rows of a task, if they are not the defaults
-    "1": Reading("caption", update="step"), "2a": Reading(cost="entropy", update="step", cell="first"),
-    "2b": Reading(cost="entropy", errors="end"), "2c": Reading("caption", "mixed"),
-    "4": Reading("caption", "entropy"), "5": Reading("caption", "entropy"),
 }  # fmt: skip
 TABLE = [
     # row: task (size, lag, signal), network (blocks, per block, inputs, outputs, weights, rate), paper
@@ -248,7 +250,7 @@ TABLE = [
 ROWS = {}
 for _name, _task, _kind, _paper in TABLE:
     _of = _name.partition("-")[0]
-    ROWS[_name] = Row(_name, Task(_of, *_task), Kind(*_kind, **KINDS[_of]), _paper, READINGS.get(_of, Reading()))
+    ROWS[_name] = Row(_name, Task(_of, *_task), Kind(*_kind, **KINDS[_of]), _paper, Reading())
 
 RULES = {  # of each task; a trial must meet one after the other
     "1": [Rule(1)], "2a": [Rule(1)], "2b": [Rule(1)], "2c": [Rule(1)],
@@ -259,6 +261,9 @@ TOLERANCE = {"2a": 0.25, "2b": 0.25, "2c": 0.2, "3a": 0.2, "3b": 0.2, "3c": 0.1,
              "6b": 0.3}  # fmt: skip
 TESTS = {"1": 512, "2a": 2, "2b": 10000, "2c": 10000, "3a": 256, "3b": 256, "3c": 256}  # others: training sequences
 RANGES = {"equations": (1, 2), "caption": (2, 1)}  # of h and of g
+# Which units receive which units, by kinds; i: input gates, c: cells, o: output gates. All units receive inputs.
+RECURRENCE = {"full": ("ico", "ico"), "gates": ("io", "ico"), "gates-from-gates": ("io", "io"),
+              "in-from-all": ("i", "ico"), "in-from-gates": ("i", "io"), "none": ("", "")}  # fmt: skip
 COSTS = {"squared": (1, 0), "entropy": (0, 1), "mixed": (1, 0.1)}  # shares of half the squared error, cross-entropy
 
 # ------------------------------------------------------------------------------------------------------ data
@@ -452,12 +457,12 @@ def views(theta, shapes):
     return named
 
 
-assert all(row.kind.present.sum() == row.kind.weights for row in ROWS.values()), "all networks have the paper's sizes"
+assert all(row.present.sum() == row.kind.weights for row in ROWS.values()), "all networks have the paper's sizes"
 
 
-def init_theta(kind, trials, dtype):
-    """Initial parameters (S, P): uniform in [-init, init], or biases that the row gives; absent biases are 0."""
-    present, blocks = kind.present, kind.blocks
+def init_theta(row, trials, dtype):
+    """Initial parameters (S, P): uniform in [-init, init], or biases that the row gives; absent parameters are 0."""
+    kind, present, blocks = row.kind, row.present, row.kind.blocks
     theta = np.stack([stream(trial, INIT).uniform(-kind.init, kind.init, len(present)) for trial in trials]) * present
     for rows, biases in (slice(0, blocks), kind.input_biases), (slice(-blocks, None), kind.output_biases):
         if biases:
@@ -801,7 +806,8 @@ def update_at_every_step(net, batch, rate, present):
     may_change, has_target, seen = views(present[None], kind.shapes), batch.target[:, :, 0, None] >= 0, []
     x_of_steps, target = one_hot(batch.x, kind.inputs, V.dtype), one_hot(batch.target, kind.outputs, V.dtype)
     W = np.concatenate([p.R, p.I.transpose(0, 2, 1), p.b], axis=2)
-    W_in, W_cell, W_out, W_bias = W[:, :blocks], W[:, blocks : blocks + H], W[:, blocks + H :], W[:, :, -1]
+    W_in, W_cell, W_out = W[:, :blocks], W[:, blocks : blocks + H], W[:, blocks + H :]
+    W_has = np.concatenate([may_change.R, may_change.I.transpose(0, 2, 1), may_change.b], axis=2)
     v, s = np.ones((S, W.shape[2]), V.dtype), np.zeros((S, H), V.dtype)
     y_units, x = v[:, :U], v[:, U:-1]
     y_units[...] = 0
@@ -834,7 +840,7 @@ def update_at_every_step(net, batch, rate, present):
         rate_dy_out = over_cells(kind, rate * h_range * h * dy)  # rate times the sum of h(s) dy_c
         rate_dnet_out = rate_dy_out * y_out * (1 - y_out)  # rate dy_out y_out (1 - y_out)
         W_out -= np.matmul(rate_dnet_out[:, :, None], v[:, None])  # W - rate dnet_out v^T
-        W_bias *= may_change.b[:, :, 0]  # absent biases stay 0
+        W *= W_has  # absent weights and biases stay 0
         p.c[...] -= rate * may_change.c * dz[:, :, None]  # c - rate dz
         y_units[:, :blocks], y_units[:, blocks : blocks + H], y_units[:, blocks + H :] = y_in, y_cell, y_out  # y_t
         seen.append((y.T, e.T))
@@ -900,7 +906,7 @@ def gradient_check():
         batch = draw(row, list(range(n)), RECORD, n=1)
         if batch.x.ndim == 3 and not row.every_step:  # any symbol may be last: output gates and A depend on it
             batch.x = stream(3, TRAIN).integers(kind.inputs, size=batch.x.shape)
-        theta = 0.5 * stream(3, INIT).standard_normal((1, len(kind.present)))
+        theta = 0.5 * stream(3, INIT).standard_normal((1, len(row.present)))
         if kind.output_gates:
             views(theta, kind.shapes).b[:, : kind.blocks] -= shut
         for cost, ranges, gradient in CHECKED_READINGS:
@@ -968,36 +974,59 @@ def examine(row, theta, batch):
     return tuple(np.concatenate(parts, axis=1) for parts in zip(*judged))
 
 
-def asked(row, trials, number, part):
-    """The sequences of a row's test with this number; in tasks 2b and 2c a part of them.
+@cache
+def test_set(row, trial):
+    """The test sequences of a trial in a task that tests with the same ones each time.
 
-    Task 1: both sets of strings. Task 2a: its two sequences. Task 3: drawn once. Tasks 2b, 2c: drawn for each test.
+    Task 1: both sets of strings. Task 2a: its two sequences. Task 3: drawn once.
     """
     task, p = row.task.name, row.task.size
     if task == "1":
-        return side_by_side([symbols_to_predict(np.concatenate(sets_of(trial)), row) for trial in trials])
+        return symbols_to_predict(np.concatenate(sets_of(trial)), row)
     if task == "2a":
-        strings = np.array([[x_or_y, *range(p - 1), x_or_y] for x_or_y in (p - 1, p)])
-        return side_by_side([symbols_to_predict(strings, row)] * len(trials))
-    if task[0] == "3":
-        return draw(row, trials, TEST, n=TESTS[task])
-    return draw(row, trials, TEST, number, part, n=min(TESTS[task], CHUNK))
+        return symbols_to_predict(np.array([[x_or_y, *range(p - 1), x_or_y] for x_or_y in (p - 1, p)]), row)
+    return make_batch(stream(trial, TEST), TESTS[task], row)
 
 
-def test(row, theta, trials, number):
-    """Test networks theta (S, P). Returns numbers of wrong answers and of answers, and mean absolute errors (part 0).
+def asked(row, trials, number, first, last):
+    """Sequences first to last of the test with this number. Tasks 2b, 2c: drawn for each test, CHUNK at a time."""
+    if row.task.name in ("2b", "2c"):
+        part, n = first // CHUNK, min(TESTS[row.task.name], CHUNK)
+        batches = [make_batch(stream(trial, TEST, number, part), n, row) for trial in trials]
+        first, last = first - part * CHUNK, last - part * CHUNK
+    else:
+        batches = [test_set(row, trial) for trial in trials]
+    return side_by_side([cut(row, batch, first, last) for batch in batches])
 
-    Only tests that allow no wrong answer have several parts. A network with a wrong answer in one part gets no other.
+
+def cut(row, batch, first, last):
+    """Sequences first to last of a batch of one trial, without the steps after the end of the longest one."""
+    arrays = {name: array[..., first:last] for name, array in vars(batch).items()}
+    for name in ("x", "target", "legal") if row.every_step else ("x",):
+        arrays |= {name: arrays[name][: arrays["length"].max()]} if name in arrays else {}
+    return SimpleNamespace(**arrays)
+
+
+def test(row, theta, trials, number, limits):
+    """Test networks theta (S, P). Returns numbers of wrong answers and of answers, and mean absolute errors, (S,) each.
+
+    limits (S,): a network with so many wrong answers has failed. It gets no further part of the test.
     """
-    n, wrong, error, task = np.zeros(len(theta), int), np.zeros(len(theta), int), None, row.task.name
-    for part in range(math.ceil(TESTS[task] / CHUNK) if task in ("2b", "2c") else 1):
-        right = np.nonzero(wrong == 0)[0]
+    n, wrong, total, size = (
+        np.zeros(len(theta), int),
+        np.zeros(len(theta), int),
+        np.zeros(len(theta)),
+        TESTS[row.task.name],
+    )
+    edges = [0, *range(SIFTED, min(size, CHUNK), CHUNK), *range(CHUNK, size, CHUNK), size]
+    for first, last in zip(edges, edges[1:]):
+        right = np.nonzero(wrong < limits)[0]
         if len(right):
-            judged = examine(row, theta[right], asked(row, [trials[k] for k in right], number, part))
-            error = judged[1].mean(axis=1) if part == 0 else error
+            judged = examine(row, theta[right], asked(row, [trials[k] for k in right], number, first, last))
             wrong[right] += judged[0].sum(axis=1)
+            total[right] += judged[1].sum(axis=1)
             n[right] += judged[0].shape[1]
-    return wrong, n, error
+    return wrong, n, total / n
 
 
 def fresh(row, options, trial, theta):
@@ -1029,10 +1058,10 @@ def snapshot(row, theta, record):
 def initial_state(row, options):
     """The state of a run before the first sequence. The rest of the run depends only on this state."""
     S = len(options.seeds)
-    cells = before_the_cell(row.kind).astype(options.dtype) if row.grows else 1
+    cells = before_the_cell(row).astype(options.dtype) if row.grows else 1
     return SimpleNamespace(
         config=settings(options), step=0, wall_clock_s=0.0, active=np.ones(S, bool), rules_met=np.zeros(S, int),
-        theta=init_theta(row.kind, options.seeds, np.dtype(options.dtype)) * cells,
+        theta=init_theta(row, options.seeds, np.dtype(options.dtype)) * cells,
         grown_at=[None if row.grows else 0] * S, frozen_at=[None] * S, diverged_at=[None] * S,
         errors=np.zeros((WINDOW, S)),  # mean absolute errors of the last sequences; the last is at (step - 1) % WINDOW
         wrong=np.zeros((WINDOW, S), bool), n_wrong=np.zeros(S, int),
@@ -1042,10 +1071,10 @@ def initial_state(row, options):
     )  # fmt: skip
 
 
-def before_the_cell(kind):
+def before_the_cell(row):
     """For each parameter (P,) of a network of tasks 2a and 2b: 1 for A, 0 for weights of the cell and its gate."""
-    mask = np.zeros((1, len(kind.present)))
-    views(mask, kind.shapes).A[...] = 1
+    mask = np.zeros((1, len(row.present)))
+    views(mask, row.kind.shapes).A[...] = 1
     return mask[0]
 
 
@@ -1057,10 +1086,10 @@ class Population:
         self.trials = [options.seeds[k] for k in self.where]
         self.row, self.chunk = row, None
         self.net = Network(row, state.theta[self.where], 1)
-        self.may_change = row.kind.present  # which parameters, (P,) or (S, P)
+        self.may_change = row.present  # which parameters, (P,) or (S, P)
         if row.grows:
             grown = np.array([state.grown_at[k] is not None for k in self.where])
-            self.may_change = np.where(grown[:, None], 1, before_the_cell(row.kind))
+            self.may_change = np.where(grown[:, None], 1, before_the_cell(row))
         self.may_change = self.may_change.astype(state.theta.dtype)
 
     def sequence(self, step):
@@ -1102,9 +1131,7 @@ def add_cells(row, options, state):
               if state.grown_at[k] is None and not still_falls(state.errors[:, k], state.step)]  # fmt: skip
     for k in steady:
         state.grown_at[k] = state.step
-        state.theta[k] += init_theta(row.kind, [options.seeds[k]], state.theta.dtype)[0] * (
-            1 - before_the_cell(row.kind)
-        )
+        state.theta[k] += init_theta(row, [options.seeds[k]], state.theta.dtype)[0] * (1 - before_the_cell(row))
     return len(steady)
 
 
@@ -1115,11 +1142,12 @@ def still_falls(errors, step):
 
 
 def apply_rules(population, options, state):
-    """Find the trials that meet their rule, by a test every CHUNK sequences or by the last training sequences."""
+    """Find the trials that meet their rule, by a test every test_every sequences or by the last training sequences."""
     row, now, rules = population.row, population.where, RULES[population.row.task.name]
     tested, limits = row.task.name in TESTS, [rules[k].wrong for k in state.rules_met[now]]
-    if tested and state.step % CHUNK == 0:
-        wrong, n, error = test(row, state.theta[now], population.trials, state.step // CHUNK)
+    if tested and state.step % options.test_every == 0:
+        number = state.step // options.test_every
+        wrong, n, error = test(row, state.theta[now], population.trials, number, limits)
         state.tested[now] = wrong / n
     elif not tested and state.step >= WINDOW and (state.n_wrong[now] < limits).any():
         wrong, error = state.n_wrong[now], state.errors[:, now].mean(axis=0)
@@ -1195,7 +1223,7 @@ def result_of(row, options, state):
     """The part of results.json for a row."""
     final = [fresh(row, options, trial, theta) for trial, theta in zip(options.seeds, state.theta)]
     final = {name: [None if at else values[name] for at, values in zip(state.diverged_at, final)] for name in final[0]}
-    result = {"trainable_parameters": int(row.kind.present.sum()), "wall_clock_s": state.wall_clock_s,
+    result = {"trainable_parameters": int(row.present.sum()), "wall_clock_s": state.wall_clock_s,
               "sequences_seen": [at or state.step for at in state.frozen_at], "diverged_at_step": state.diverged_at,
               "history": state.history, "final": final, "rules": state.rules, "cap": options.steps,
               "paper": {name: row.paper._asdict() for name, row in ROWS.items()}}  # fmt: skip
@@ -1219,8 +1247,10 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
 
 
 def row_of(options):
-    """The row of the options, with the reading that they set."""
-    return replace(ROWS[options.task], reading=Reading(*[getattr(options, name) for name in Reading._fields]))
+    """The row of the options, with the reading and the biases that they set."""
+    row = ROWS[options.task]
+    kind = replace(row.kind, **{name: numbers(getattr(options, name)) for name in ("input_biases", "output_biases")})
+    return replace(row, kind=kind, reading=Reading(*[getattr(options, name) for name in Reading._fields]))
 
 
 def run(options, watch=None, state=None):
@@ -1360,6 +1390,19 @@ def positive(text, kind=int):
     raise argparse.ArgumentTypeError(f"'{text}' is not a {wanted}")
 
 
+def bias_text(text):
+    """The text of initial biases of gates, after a check: numbers with commas between them, or random."""
+    with contextlib.suppress(ValueError):
+        if np.isfinite(numbers(text)).all():
+            return text
+    raise argparse.ArgumentTypeError(f"'{text}' is neither a list of numbers, such as -1,-3, nor random")
+
+
+def numbers(text):
+    """The numbers of a text such as -1,-3; () for random."""
+    return () if text == "random" else tuple(float(word) for word in text.split(","))
+
+
 def words(options):
     """The text of a dict of options, as it is typed on a command line."""
     typed = []
@@ -1389,6 +1432,12 @@ def build_parser():
     add("--errors", choices=["every", "end"], help="tasks 1, 2b: at every step, or only at a step that needs memory")
     add("--cell", choices=["late", "first"], help="tasks 2a, 2b: added when errors stop falling, or at the start")
     add("--first-pair", choices=["replaced", "counted", "unmarked"], help="tasks 4, 5: rule if it must be marked")
+    add("--recurrence", choices=RECURRENCE, help="units that receive units: all; gates only, from all or from gates; "
+        "input gates only, from all or from gates; none")  # fmt: skip
+    add("--output-bias", action=argparse.BooleanOptionalAction, help="outputs have a bias (tasks 4, 5, 6 always do)")
+    for gates in "input", "output":
+        add(f"--{gates}-biases", type=bias_text, metavar="=-1,-3|random", help=f"initial biases of {gates} gates")
+    add("--test-every", type=positive, default=100, help="sequences between tests of success (tasks 1, 2, 3)")
     add("--eval-every", "--eval_every", type=positive, help="sequences between evaluations (if "
         "not given, here and for snapshots: a 40th of the paper's mean)")  # fmt: skip
     add("--eval-n", "--eval_n", "--val-n", "--val_n", type=positive, default=2560, help="fresh test sequences")
@@ -1413,6 +1462,8 @@ def parse_options(argv):
     row, mean = ROWS[first.task], ROWS[first.task].paper.sequences[-1]
     every = max(CHUNK, mean // 40 // CHUNK * CHUNK)
     defaults = {"steps": CAP * mean, "lr": row.kind.rate, "eval_every": every, "snapshot_every": every}
+    biases = {"input_biases": row.kind.input_biases, "output_biases": row.kind.output_biases}
+    defaults |= {name: ",".join(map(str, b[: row.kind.blocks])) or "random" for name, b in biases.items()}
     parser.set_defaults(record=first.seeds[0], **defaults | row.reading._asdict() | (QUICK if first.quick else {}))
     options, base = parser.parse_args(argv), parser.parse_args([])
     changed = {name: value for name, value in vars(options).items()
@@ -1432,6 +1483,13 @@ def parse_options(argv):
          "step needs errors at every step, --errors every"),
         ("gradient", options.gradient == "full" and (not gated or options.update == "step"),
          "full needs gates that recur (not 2a, 2b) and --update sequence"),
+        *((name, not gated and getattr(options, name) != getattr(Reading(), name), f"has no effect on task {task}")
+          for name in ("recurrence", "output_bias")),
+        *((name, getattr(options, name) != defaults[name] and (row.kind.biased == "none" or not gated),
+           f"has no effect on task {task}") for name in biases),
+        *((name, len(numbers(getattr(options, name))) not in (0, row.kind.blocks),
+           f"row {row.name} has {row.kind.blocks} blocks") for name in biases),
+        ("test_every", task not in TESTS and options.test_every != base.test_every, f"has no effect on task {task}"),
         ("record", options.record not in options.seeds, f"{options.record} is not one of the seeds"),
         ("out", options.out == "", "a folder is wanted"),
     ]  # fmt: skip

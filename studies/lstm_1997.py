@@ -23,72 +23,49 @@ from studies.report import (
 
 # ---------------------------------------------------------------------------------------------------- points
 
-SHORT_ROWS = ("1-1", "1-2", "1-3", "1-4", "1-5", "2a", "2b", "2c-1", "2c-2", "2c-3", "3a-1", "3a-2", "3b-1", "3b-2",
-              "4-1")  # fmt: skip
-LONG_ROWS = ("5", "6b", "3c-1", "3c-2", "2c-4", "2c-5", "2c-6", "2c-7", "2c-8", "2c-9", "4-2", "4-3", "3a-3", "3b-3")
-RANGES, COSTS, UPDATES = ("equations", "caption"), ("squared", "mixed", "entropy"), ("sequence", "step")
-READ = ("1-5", "2c-1", "3a-1", "4-1", "6a")  # rows for which readings are compared
+SHORT_ROWS = ("1-1", "1-2", "1-3", "1-4", "1-5", "2a", "2b", "2c-1", "2c-2", "2c-3", "2c-4", "3a-1", "3a-2", "3b-1",
+              "3b-2", "3c-1", "3c-2", "4-1", "6a")  # fmt: skip
+LONG_ROWS = ("5", "6b", "2c-5", "2c-6", "2c-7", "2c-8", "2c-9", "4-2", "4-3", "3a-3", "3b-3")
+RANGES, COSTS, RECURRENCE = ("equations", "caption"), ("squared", "mixed", "entropy"), ("full", "gates")
+READ = ("1-5", "2c-1", "3a-1", "4-1", "6a")  # rows with recurrent units for which readings are compared
+EARLIER = {  # rows with trials 0 to 29, and the reading that they were run with
+    **dict.fromkeys(("1-1", "1-2", "1-3", "1-4", "1-5"), "--ranges caption --update step --test-every 500"),
+    "2a": "--cost entropy --update step --cell first --test-every 500",
+    "2b": "--cost entropy --errors end --test-every 500",
+    **dict.fromkeys(("2c-1", "2c-2", "2c-3"), "--ranges caption --cost mixed --test-every 500"),
+    **dict.fromkeys(("3a-1", "3a-2", "3b-1", "3b-2"), "--test-every 500"),
+    "4-1": "--ranges caption --cost entropy",
+}
 
 
 def twice(name):
-    """The options of a reading: a row with trials 100 to 109 and a cap of twice the paper's mean."""
-    return f"--task {name} --trials 100-109 --steps {2 * lab.ROWS[name].paper.sequences[-1]}"
+    """The options of a run that compares readings: trials 100 to 129, and a cap of twice the paper's mean."""
+    return f"--task {name} --trials 100-129 --steps {2 * lab.ROWS[name].paper.sequences[-1]}"
 
 
-def readings():
-    """{name: command line} of all readings that are compared."""
+def choices():
+    """{point: command line} of all readings that are compared."""
     found = {}
-    for name, (ranges, cost) in itertools.product(READ, itertools.product(RANGES, COSTS)):
-        words = f"{twice(name)} --ranges {ranges} --cost {cost}"
-        if name == "1-5":
-            found |= {f"{name}-{ranges}-{cost}-{update}": f"{words} --update {update}" for update in UPDATES}
-        else:
-            found[f"{name}-{ranges}-{cost}"] = words
-    return found | {
-        "1-5-equations-full": f"{twice('1-5')} --ranges equations --gradient full --update sequence",
-        "1-5-caption-full": f"{twice('1-5')} --gradient full --update sequence",
-        "1-5-full": "--task 1-5 --ranges equations --gradient full --update sequence",
-        "1-5-memory": f"{twice('1-5')} --errors end",
-        "2a-late": f"{twice('2a')} --cell late",
-        "2a-sequence": f"{twice('2a')} --update sequence",
-        "2a-sequence-squared": f"{twice('2a')} --update sequence --cost squared",
-        "2b-end": twice("2b"),
-        "2b-first": f"{twice('2b')} --cell first",
-        "2b-squared": f"{twice('2b')} --cost squared",
-        "2b-every": f"{twice('2b')} --errors every",
-        "2c-1-rate": f"{twice('2c-1')} --lr 0.02",
-        "2c-2-rate": f"{twice('2c-2')} --lr 0.02",
-        "2c-2-caption-mixed": twice("2c-2"),
-        "4-1-counted": f"{twice('4-1')} --first-pair counted",
-        "4-1-unmarked": f"{twice('4-1')} --first-pair unmarked",
-    }
+    for row, recurrence, ranges, cost in itertools.product(READ, RECURRENCE, RANGES, COSTS):
+        reading = f"--recurrence {recurrence} --ranges {ranges} --cost {cost}"
+        found[f"choice/{row}-{recurrence}-{ranges}-{cost}"] = f"{twice(row)} {reading}"
+    for cost, cell in itertools.product(COSTS, ("late", "first")):
+        for update in "sequence", "step":
+            found[f"choice/2a-{cost}-{cell}-{update}"] = f"{twice('2a')} --cost {cost} --cell {cell} --update {update}"
+        for errors in "every", "end":
+            found[f"choice/2b-{cost}-{cell}-{errors}"] = f"{twice('2b')} --cost {cost} --cell {cell} --errors {errors}"
+    return found
 
 
-NOT_RUN = {  # readings that were not run; the report names them
-    *(f"2c-1-equations-{cost}" for cost in COSTS), "3a-1-caption-entropy",
-    "4-1-equations-squared", "4-1-equations-mixed", "4-1-caption-mixed", "4-1-unmarked",
-}  # fmt: skip
-
-
-def reading_point(name):
-    """The point of a reading."""
-    return f"{'other-readings' if name in NOT_RUN else 'readings'}/{name}"
-
-
+LAGS = ("2c-1", "2c-2", "2c-3", "2c-4")
 POINTS = {
-    **{name: f"--task {name}" for name in SHORT_ROWS},
     "6a": "",  # the headline
-    **{name: f"--task {name} --trials 0-9" for name in LONG_ROWS},
-    **{reading_point(name): words for name, words in readings().items()},
+    **{name: f"--task {name} {words}" for name, words in EARLIER.items()},
+    **choices(),
+    **{f"lags/{name}-{way}": f"--task {name} --recurrence {way}" for name in LAGS for way in ("gates", "none")},
+    **{f"text/{name}": f"--task {name} --trials 200-229" for name in SHORT_ROWS},
 }
-GROUPS = {
-    "rows": (*SHORT_ROWS, "6a"),  # seconds to an hour each
-    "long-rows": LONG_ROWS,  # hours
-    "other-readings": tuple(point for point in POINTS if point.startswith("other-readings/")),
-    "grammar": tuple(point for point in POINTS if point.startswith(("1-", "readings/1-5"))),
-    "long-lags": ("2c-1", "2c-2", "2c-3", "readings/2c-1-rate", "readings/2c-2-rate", "readings/2c-2-caption-mixed"),
-    "task-2": tuple(point for point in POINTS if point.startswith(("2a", "2b", "readings/2a", "readings/2b"))),
-}
+GROUPS = {}
 WEIGHTS = ()  # points keep no weights; the headline has those of its trials
 
 # -------------------------------------------------------------------------------------------------- measures
