@@ -34,15 +34,15 @@ def test_the_network_has_the_weights_of_the_paper(row):
         weights += biases[kind.biased]
     else:
         weights = (gates + cells) * kind.inputs + (kind.inputs + cells) * kind.outputs
-    assert weights == kind.weights == int(kind.present.sum())
-    theta = lab.init_theta(kind, [3], np.float64)[0]
-    assert np.count_nonzero(theta) == kind.weights and (theta[kind.present == 0] == 0).all()
+    assert weights == kind.weights == int(row.present.sum())
+    theta = lab.init_theta(row, [3], np.float64)[0]
+    assert np.count_nonzero(theta) == kind.weights and (theta[row.present == 0] == 0).all()
 
 
 @every_row
 def test_initial_weights(row):
     kind = row.kind
-    theta = lab.init_theta(kind, list(range(20)), np.float64)
+    theta = lab.init_theta(row, list(range(20)), np.float64)
     p = lab.views(theta, kind.shapes)
     for gates, biases in (slice(0, kind.blocks), kind.input_biases), (slice(-kind.blocks, None), kind.output_biases):
         if biases:
@@ -51,6 +51,50 @@ def test_initial_weights(row):
             rows[...] = 0
     assert np.abs(theta).max() <= kind.init < 1.05 * np.abs(theta).max()
     assert np.abs(theta.mean()) < 0.02 and len({tuple(network) for network in theta}) == 20
+
+
+WEIGHTS = """
+row   full  gates  gates-from-gates  in-from-all  in-from-gates  none  bias
+1-1    264    216               184          168            152   120     7
+1-5    276    204               132          132             96    60     7
+2c-1   364    340               332          328            324   316     2
+2c-2   664    640               632          628            624   616     2
+3a-1   102     75                57           48             39    12     1
+4-1     93     61                45           29             21    -3     0
+6a     156    124               108           92             84    60     0
+"""
+
+
+@pytest.mark.parametrize("line", WEIGHTS.split("\n")[2:-1], ids=lambda line: line.split()[0])
+def test_weights_of_networks_that_do_not_receive_all_units(line):
+    """Each kind of connections takes from the paper's number of weights those that it lacks."""
+    name, *counts, bias = line.split()
+    for way, count in zip(WEIGHTS.split("\n")[1].split()[1:], counts):
+        row = lab.row_of(options_of(lab, "--task", name, "--recurrence", way))
+        R = lab.views(lab.init_theta(row, [3], np.float64), row.kind.shapes).R[0]
+        blocks, H = row.kind.blocks, row.kind.H
+        gates = [*range(blocks), *range(blocks + H, len(R))]
+        receive = {"full": range(len(R)), "none": [], "gates": gates, "gates-from-gates": gates}.get(way, range(blocks))
+        send = gates if way.endswith("from-gates") else range(len(R))
+        wanted = np.zeros(R.shape, bool)
+        wanted[np.ix_([*receive], [*send])] = True
+        assert ((R != 0) == wanted).all() and row.present.sum() == row.kind.weights - (~wanted).sum(), way
+    row = lab.row_of(options_of(lab, "--task", name, "--output-bias"))
+    assert row.present.sum() == row.kind.weights + int(bias)
+
+
+@pytest.mark.parametrize("kind", ["1-5 --update step", "1-4", "6a", "2c-1"])
+@pytest.mark.parametrize("way", ["gates", "in-from-gates", "none"])
+def test_absent_weights_stay_absent(kind, way, small, tmp_path):
+    _, theta = run(tmp_path, "--steps 30 --trials 0-2 --recurrence", way, "--task", kind)
+    row = replace(lab.ROWS[kind.split()[0]], reading=lab.Reading(recurrence=way))
+    assert ((theta != 0) == row.present.astype(bool)).all()
+
+
+def test_other_biases_replace_those_of_the_row():
+    row = lab.row_of(options_of(lab, "--task", "3a-1", "--input-biases=-2,0.5,1", "--output-biases", "random"))
+    b = lab.views(lab.init_theta(row, [0, 1], np.float64), row.kind.shapes).b[:, :, 0]
+    assert (b[:, :3] == [-2, 0.5, 1]).all() and (np.abs(b[:, -3:]) < 0.1).all() and (b[0, -3:] != b[1, -3:]).all()
 
 
 PAPER = """
@@ -398,7 +442,7 @@ def one_sequence(name, ranges, cost):
     row = lab.changed(name.split()[0], **SMALL[name])
     row = replace(row, reading=row.reading._replace(ranges=ranges, cost=cost))
     batch = lab.draw(row, [6], lab.TRAIN, n=1)
-    present = row.kind.present
+    present = row.present
     theta = (0.4 * np.random.default_rng(2).standard_normal((1, len(present)))) * present
     net = lab.Network(row, theta.copy(), len(batch.x))
     p = {name: np.array(values[0]) for name, values in vars(net.p).items()}
@@ -431,7 +475,7 @@ def test_the_gradient_equals_a_plain_implementation_of_the_appendix(name, ranges
 def test_updates_at_every_step_follow_the_appendix(name, ranges, cost):
     row, net, batch, p, x, target, end = one_sequence(name, ranges, cost)
     before = {part: values.copy() for part, values in p.items()}
-    lab.update_at_every_step(net, batch, 0.5, row.kind.present)
+    lab.update_at_every_step(net, batch, 0.5, row.present)
     cells = [row.kind.blocks, row.kind.blocks + row.kind.H]
     absent = cells if row.kind.biased == "gates" else [0, 0]  # cells have no biases
     wanted = as_in_the_appendix(row, p, x, target, end, 0.5, absent)
@@ -591,7 +635,7 @@ def test_judging_equals_a_plain_judge(name):
 @pytest.fixture
 def small(monkeypatch):
     """The script with short windows and chunks, in which some trials meet their rules within a hundred sequences."""
-    for name, value in {"WINDOW": 8, "CHUNK": 10, "STEADY": 10}.items():
+    for name, value in {"WINDOW": 8, "CHUNK": 10, "STEADY": 10, "TEST_EVERY": 10, "SIFTED": 4}.items():
         monkeypatch.setattr(lab, name, value)
     rules = {"1": [lab.Rule(512)], "2c": [lab.Rule(501)], "3a": [lab.Rule(41), lab.Rule(41, 0.5)],
              "4": [lab.Rule(6, 0.15)], "6a": [lab.Rule(8, 0.38)]}  # fmt: skip
@@ -615,8 +659,8 @@ def run(folder, *arguments, **options):
     return found, np.concatenate(weights, axis=1)
 
 
-KINDS = ["1-5 --update sequence", "1-4", "2a", "2a --update sequence --cell late", "2b", "2b --errors every", "2c-1",
-         "3a-1", "4-1", "6a", "6b --dtype float32"]  # fmt: skip
+KINDS = ["1-5", "1-4 --update step --recurrence in-from-gates --output-bias", "2a --update step --cell first", "2a",
+         "2b", "2b --errors end", "2c-1 --recurrence gates", "3a-1", "4-1", "6a", "6b --dtype float32"]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -654,23 +698,55 @@ def test_trials_are_frozen_when_they_meet_their_last_rule(small, tmp_path, monke
     assert found["sequences_seen"] == [at or 55 for at in expected]
 
 
-def test_a_test_that_allows_no_error_runs_in_parts(small, monkeypatch):
-    """Trial 0 errs in the first part, trial 1 in the third, trial 2 never."""
+def test_a_network_that_has_failed_gets_no_further_part_of_a_test(small, monkeypatch):
+    """Trial 0 errs among the first sequences, trial 1 later, trial 2 never; trial 3 may have four wrong answers."""
     monkeypatch.setattr(lab, "TESTS", lab.TESTS | {"2c": 40})
     tested = []
 
     def examine(row, theta, batch):
-        part = len(tested)
+        part, n = len(tested), batch.length.shape[1]
         tested.append((theta[:, 0].tolist(), batch.length.shape))
-        wrong = np.zeros((len(theta), 10), bool)
+        wrong = np.zeros((len(theta), n), bool)
         for k, trial in enumerate(theta[:, 0]):
-            wrong[k, :3] = (trial, part) in ((0, 0), (1, 2))
+            wrong[k, :3] = (trial, part) in ((0, 0), (1, 2), (3, 0))
         return wrong, np.full(wrong.shape, 0.25), None
 
     monkeypatch.setattr(lab, "examine", examine)
-    wrong, n, error = lab.test(lab.ROWS["2c-1"], np.arange(3.0)[:, None], [4, 5, 6], 7)
-    assert wrong.tolist() == [3, 3, 0] and n.tolist() == [10, 30, 40] and (error == 0.25).all()
-    assert tested == [([0, 1, 2], (3, 10)), ([1, 2], (2, 10)), ([1, 2], (2, 10)), ([2], (1, 10))]
+    wrong, n, error = lab.test(lab.ROWS["2c-1"], np.arange(4.0)[:, None], [4, 5, 6, 7], 7, np.array([1, 1, 1, 5]))
+    assert wrong.tolist() == [3, 3, 0, 3] and n.tolist() == [4, 20, 40, 40] and (error == 0.25).all()
+    assert tested == [([0, 1, 2, 3], (4, 4)), ([1, 2, 3], (3, 6)), ([1, 2, 3], (3, 10)), ([2, 3], (2, 10)),
+                      ([2, 3], (2, 10))]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["1-5", "2a", "2b", "2c-1", "3a-1"])
+def test_parts_of_a_test_make_the_whole_test(name, small):
+    """A network that may err in every answer gets all sequences of the test, each once."""
+    row = lab.ROWS[name]
+    theta = 3 * lab.init_theta(row, [0, 11], np.float64)
+    if name[0] == "1":
+        whole = [lab.symbols_to_predict(np.concatenate(lab.sets_of(trial)), row) for trial in (0, 11)]
+    elif name == "2a":
+        whole = [lab.symbols_to_predict(np.array([[5, *range(5), 5], [6, *range(5), 6]]), row)] * 2
+    elif name == "3a-1":
+        whole = [lab.make_batch(lab.stream(trial, lab.TEST), 40, row) for trial in (0, 11)]
+    else:
+        parts = [[lab.make_batch(lab.stream(trial, lab.TEST, 3, k), 10, row) for k in range(2)] for trial in (0, 11)]
+        whole = [joined(*of) for of in parts]
+    judged = lab.examine(row, theta, lab.side_by_side(whole))
+    wrong, n, error = lab.test(row, theta, [0, 11], 3, np.array([999, 999]))
+    assert n.tolist() == [judged[0].shape[1]] * 2 and wrong.tolist() == judged[0].sum(axis=1).tolist()
+    assert np.allclose(error, judged[1].mean(axis=1), rtol=1e-12)
+
+
+def joined(*batches):
+    """Sequences of two batches as one batch. Inputs of shorter sequences are padded."""
+    T, arrays = max(len(batch.x) for batch in batches), {}
+    for name in vars(batches[0]):
+        each = [vars(batch)[name] for batch in batches]
+        if name == "x":
+            each = [np.pad(x, [(0, T - len(x)), (0, 0)]) for x in each]
+        arrays[name] = np.concatenate(each, axis=-1)
+    return SimpleNamespace(**arrays)
 
 
 def test_both_rules_of_a_row_are_met_in_turn(small, tmp_path):
@@ -682,15 +758,15 @@ def test_both_rules_of_a_row_are_met_in_turn(small, tmp_path):
 
 def test_a_small_row_is_learned_from_end_to_end(tmp_path, monkeypatch):
     row = lab.ROWS["3a-1"]
-    row = replace(row, task=row.task._replace(size=10), reading=row.reading._replace(ranges="caption"))
+    row = replace(row, task=row.task._replace(size=10))
     monkeypatch.setitem(lab.ROWS, "3a-1", row)
-    found, theta = run(tmp_path, "--steps 6000 --trials 0-4 --task 3a-1")
+    found, theta = run(tmp_path, "--steps 6000 --trials 0-4 --ranges caption --task 3a-1")
     assert all(n is not None for rule in found["rules"] for n in rule["sequences"])
     assert max(found["final"]["wrong"]) <= 1 and max(found["final"]["mean_error"]) < 0.02
     assert found["final"]["wrong"] == found["rules"][-1]["wrong"] and max(found["history"]["wrong"][-1]) == 0
     batch = lab.draw(row, [0], lab.EVAL, n=50)
     p = {name: np.array(values[0]) for name, values in vars(lab.views(theta, row.kind.shapes)).items()}
-    row = replace(row, reading=row.reading._replace(cost="entropy"))
+    row = replace(row, reading=row.reading._replace(cost="entropy", ranges="caption"))
     for b in range(50):  # answers of the trained network, from the plain implementation
         end = int(batch.length[0, b])
         x = [[float(value) for value in batch.x[t, :, 0, b]] for t in range(end)]
@@ -701,7 +777,7 @@ def test_a_small_row_is_learned_from_end_to_end(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["6a", "1-5"])
 def test_a_diverging_trial_is_frozen_and_the_others_continue(name, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(lab, "RULES", lab.RULES | {"6a": [lab.Rule(0)], "1": [lab.Rule(0)]})
+    monkeypatch.setattr(lab, "RULES", lab.RULES | {"6a": [lab.Rule(0)], "1": [lab.Rule(1)]})
     _, others = run(tmp_path, "--steps 40 --trials 0,2 --task", name)
     real = lab.initial_state
 
@@ -780,7 +856,7 @@ class Killed(BaseException):
     """An exception in place of a kill. The script does not catch it."""
 
 
-@pytest.mark.parametrize("kind", ["6a", "3a-1", "2a --cell late", "1-5"])
+@pytest.mark.parametrize("kind", ["6a --recurrence gates", "3a-1", "2a --update step", "1-5"])
 def test_a_killed_run_resumes_with_the_same_results(kind, small, tmp_path, monkeypatch):
     clock = iter(range(10**9))
     monkeypatch.setattr(lab, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
@@ -892,7 +968,7 @@ def test_watch_adds_to_the_history_and_changes_nothing(small, tmp_path):
 def test_the_study_measures_trained_networks(small, tmp_path):
     lab_of_study, study.lab = study.lab, lab
     try:
-        for task in "6a", "1-5", "1-5 --errors end", "2b":
+        for task in "6a", "1-5", "1-5 --errors end", "2b --errors end":
             _, theta = run(tmp_path, "--steps 60 --trials 0-2 --task", task)
             options = options_of(lab, "--task", *task.split(), "--trials", "0-2", "--eval-n", 30)
             measures = study.measure(options, task.split()[0], theta)["measures"]
@@ -934,12 +1010,15 @@ BAD = (
     ("--task 7", "7"), ("--task 6", "6"), ("--seeds 0,1,0", "twice"), ("--seeds 3-1", "parse"), ("--trials ,", "parse"),
     ("--steps 0", "at least 1"), ("--eval-n 0", "at least 1"), ("--steps 9 --eval-every 10", "the 9 steps"),
     ("--lr 0", "above 0"), ("--lr nan", "above 0"), ("--cost absolute", "absolute"), ("--ranges text", "text"),
-    ("--update step", "no effect on task 6a"), ("--task 2c-1 --cell first", "no effect on task 2c"),
-    ("--task 2a --errors end", "no effect on task 2a"), ("--first-pair counted", "no effect on task 6a"),
-    ("--record 40", "not one of the seeds"), ("--strings drawn", "--strings"), ("--dtype int8", "int8"),
-    ("--stepz 5", "--stepz"),
-    ("--task 2b --update step", "errors at every step"), ("--task 2b --ranges caption", "no effect on task 2b"),
-    ("--gradient full --task 2a", "gates that recur"), ("--gradient full --task 1-1", "--update sequence"),
+    ("--update step", "no effect on task 6a"), ("--test-every 50", "no effect on task 6a"),
+    ("--task 2a --recurrence none", "no effect on task 2a"), ("--task 2b --output-bias", "no effect on task 2b"),
+    ("--task 2c-1 --input-biases=-1,-2", "no effect on task 2c"), ("--input-biases=-1,x", "nor random"),
+    ("--output-biases=-1", "row 6a has 2 blocks"), ("--recurrence some", "some"), ("--strings drawn", "--strings"),
+    ("--task 2c-1 --cell first", "no effect on task 2c"), ("--task 2a --errors end", "no effect on task 2a"),
+    ("--first-pair counted", "no effect on task 6a"), ("--record 40", "not one of the seeds"),
+    ("--dtype int8", "int8"), ("--stepz 5", "--stepz"), ("--task 2b --ranges caption", "no effect on task 2b"),
+    ("--task 2b --update step --errors end", "errors at every step"), ("--gradient full --task 2a", "gates that recur"),
+    ("--gradient full --task 1-1 --update step", "--update sequence"),
     ("--out=", "a folder is wanted"), ("--out FILE/run", "cannot write"),
 )  # fmt: skip
 
@@ -969,9 +1048,7 @@ def test_only_the_bare_command_writes_the_headline():
         out() == out("--task", "6a") == out("--trials", "0-29", "--lr", 0.5) == lab.HEADLINE == "results/lstm_1997/6a"
     )
     assert out("--task", "4-1") == "runs/lstm_1997/task-4-1" and out("--quick") == "runs/lstm_1997/quick"
-    assert (
-        out("--task", "1-5", "--update", "sequence", "--seeds", 3) == "runs/lstm_1997/task-1-5-seeds-3-update-sequence"
-    )
+    assert out("--task", "1-5", "--update", "step", "--seeds", 3) == "runs/lstm_1997/task-1-5-seeds-3-update-step"
     assert out("--lr", 0.1) == "runs/lstm_1997/lr-0.1" and out("--task", "2a", "--out", "x") == "x"
 
 
