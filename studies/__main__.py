@@ -50,13 +50,18 @@ def points_of(names):
     return found
 
 
+def command_of(experiment, point):
+    """The script and the arguments of a point. The script is the experiment, if its command line names no other one."""
+    first, *others = arguments = study_of(experiment).POINTS[point].split() or [""]
+    return (first, others) if first.endswith(".py") else (f"{experiment}.py", arguments if first else [])
+
+
 def job_of(experiment, point):
     """The runner's job of a point."""
-    study, out = study_of(experiment), f"results/{experiment}/{point}"
-    arguments = study.POINTS[point].split()
-    argv = [*arguments, "--out", out] if arguments else []  # a bare command writes its own folder
-    watching = experiment if hasattr(study, "watch") else None
-    return runner.make_job(Path(f"{experiment}.py"), [*argv, "--force"], watching)
+    script, arguments = command_of(experiment, point)
+    argv = [*arguments, "--out", f"results/{experiment}/{point}"] if arguments else []  # a bare one has its own folder
+    watching = experiment if hasattr(study_of(experiment), "watch") else None
+    return runner.make_job(Path(script), [*argv, "--force"], watching)
 
 
 def is_headline(study, directory):
@@ -68,7 +73,7 @@ def finish_point(study, point, directory):
     """Measure the networks of a finished point, unless an earlier start has measured them.
 
     A headline keeps all its files. Other points keep results.json (without the losses of single batches), measures.json
-    and, if the study needs them, the weights.
+    and, if the study needs them, the weights. Points of scripts in studies/ have no measures.
     """
     snapshots, results = directory / "snapshots.npz", directory / "results.json"
     headline = is_headline(study, directory)
@@ -78,7 +83,8 @@ def finish_point(study, point, directory):
         with np.load(snapshots) as file:
             weights = {name: file[name] for name in file if "/weights/" in name}
         study.lab.write_whole(directory / "weights.npz", lambda file: np.savez_compressed(file, **weights))
-    measure_run(study, directory)
+    if json.loads(results.read_text())["experiment"] == study.lab.EXPERIMENT:
+        measure_run(study, directory)
     if headline:
         return
     found = json.loads(results.read_text())
@@ -137,9 +143,11 @@ def report(failed):
 def list_points(_):
     """Print every point, whether it has results, and its command line."""
     for experiment in STUDIES:
-        for point, arguments in study_of(experiment).POINTS.items():
+        for point in study_of(experiment).POINTS:
+            script, arguments = command_of(experiment, point)
             there = runner.finished(job_of(experiment, point))
-            print(f"{'there' if there else 'to run':7} {experiment}/{point}    {experiment}.py {arguments}".rstrip())
+            command = " ".join([script, *arguments])
+            print(f"{'there' if there else 'to run':7} {experiment}/{point}    {command}")
     return 0
 
 

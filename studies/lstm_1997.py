@@ -57,12 +57,27 @@ def choices():
     return found
 
 
+PARTS = {  # other runs for the questions of tasks 1 and 4
+    "parts/1-5-full-gradient-equations": f"{twice('1-5')} --gradient full",
+    "parts/1-5-full-gradient-caption": f"{twice('1-5')} --gradient full --ranges caption",
+    "parts/1-5-memory": f"{twice('1-5')} --ranges caption --update step --errors end",
+    "parts/4-1-counted": f"{twice('4-1')} --ranges caption --cost entropy --first-pair counted",
+    "parts/4-1-unmarked": f"{twice('4-1')} --ranges caption --cost entropy --first-pair unmarked",
+}
+BIASES = {"3a-1": ("0,0,0", "0,0,0"), "6a": ("0,0", "-2,-2")}
+PLATEAU = 3000  # sequences at which the states of task 2c are measured; no trial has learned yet
 LAGS = ("2c-1", "2c-2", "2c-3", "2c-4")
 POINTS = {
     "6a": "",  # the headline
     **{name: f"--task {name} {words}" for name, words in EARLIER.items()},
     **choices(),
+    **PARTS,
     **{f"lags/{name}-{way}": f"--task {name} --recurrence {way}" for name in LAGS for way in ("gates", "none")},
+    **{
+        f"drift/{name}-{way}": f"--task {name} --recurrence {way} --steps {PLATEAU} --eval-every 1000 --snapshot-every 1000"
+        for name in LAGS
+        for way in ("full", "gates", "none")
+    },
     **{f"text/{name}": f"--task {name} --trials 200-229" for name in SHORT_ROWS},
 }
 GROUPS = {}
@@ -74,7 +89,12 @@ WEIGHTS = ()  # points keep no weights; the headline has those of its trials
 def measure(options, name, theta):
     """Measures of networks with trained parameters theta (S, P) on fresh sequences; see measure_trial."""
     found = [measure_trial(lab.row_of(options), options, *trial) for trial in zip(options.seeds, theta)]
-    return {"measures": {measure: np.array([trial[measure] for trial in found]) for measure in found[0]}}
+    return {"measures": {name: np.stack([trial[name] for trial in found], axis=-1) for name in found[0]}}
+
+
+def steps_of(row):
+    """The steps, from 1, at which states of task 2c are measured: from 2, x or y, to the last certain distractor."""
+    return np.unique(np.geomspace(2, row.task.lag + 2, 20).round().astype(int))
 
 
 def measure_trial(row, options, trial, theta):
@@ -82,7 +102,8 @@ def measure_trial(row, options, trial, theta):
 
     Task 1: memory_wrong is the share of strings with a wrong prediction of the last symbol but one, which needs a
     memory of the second symbol; grammar_wrong is the share of strings with a wrong prediction at another step, which
-    needs only the grammar. Task 6: the mean input gate at X and Y and at the other steps, in the block where the two
+    needs only the grammar. Task 2c, at the steps steps_of(row): state_at is the mean |s|, and slope_at the mean of h'(s)
+    / h'(0). Task 6: the mean input gate at X and Y and at the other steps, in the block where the two
     differ most.
     """
     if row.task.name == "1":
@@ -92,6 +113,9 @@ def measure_trial(row, options, trial, theta):
     net = lab.Network(row, theta[None], T, n)
     lab.forward(net, batch.x)
     found["state"] = np.abs(net.s[batch.length[0], :, 0, np.arange(n)]).mean() * net.state_unit
+    if row.task.name == "2c":
+        s = net.s[steps_of(row), :, 0] * net.state_unit  # (steps, H, n)
+        found |= {"state_at": np.abs(s).mean(axis=(1, 2)), "slope_at": (1 - np.tanh(s / 2) ** 2).mean(axis=(1, 2))}
     if row.task.name[0] == "6":
         gates = np.moveaxis((1 + net.a[:T, : row.kind.blocks, 0]) / 2, 1, 0)  # (blocks, T, n)
         marked, inside = batch.x[:, 0] >= 6, np.arange(T)[:, None] < batch.length[0]

@@ -153,7 +153,8 @@ def make_job(script, argv, study=None):
         for name in "__init__", "report", study:
             texts[f"studies/{name}.py"] = (ROOT / "studies" / f"{name}.py").read_text()
     own = "--seeds", "--seed", "--trials", "--out", "--record", "--force", "--resume"
-    out, command = Path(options.out), shlex.join(["python3", path.name, *without(argv, ("--resume", "--force"))])
+    name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
+    out, command = Path(options.out), shlex.join(["python3", str(name), *without(argv, ("--resume", "--force"))])
     held = finished_command(out)
     if held and held != in_one_form(command) and not options.force:
         refuse(f"{out} holds the run of another command, {held}; --force replaces it")
