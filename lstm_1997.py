@@ -1441,7 +1441,7 @@ def build_parser():
     add("--first-pair", choices=["replaced", "counted", "unmarked"], help="tasks 4, 5: rule if it must be marked")
     add("--recurrence", choices=RECURRENCE, help="units that receive units: all; gates only, from all or from gates; "
         "input gates only, from all or from gates; none")  # fmt: skip
-    add("--output-bias", action=argparse.BooleanOptionalAction, help="outputs have a bias (tasks 4, 5, 6 always do)")
+    add("--output-bias", action="store_true", help="outputs have a bias (tasks 4, 5, 6 always do)")
     for gates in "input", "output":
         add(f"--{gates}-biases", type=bias_text, metavar="=-1,-3|random", help=f"initial biases of {gates} gates")
     add("--test-every", type=positive, default=TEST_EVERY, help="sequences between tests of success (tasks 1, 2, 3)")
