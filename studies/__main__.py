@@ -224,6 +224,12 @@ def tables(options):
                 path.write_text(new)
     if options.check and stale:
         sys.exit(f"{', '.join(stale)}: a table is stale; to renew it: python3 -m studies tables")
+    for name, text in ((name, text) for module in modules for name, text in getattr(module, "FILES", {}).items()):
+        path = ROOT / name
+        if not path.exists() or path.read_text() != text():
+            if options.check:
+                sys.exit(f"{name} is stale; to renew it: python3 -m studies tables")
+            path.write_text(text())
     lacking = [
         f"{document} lacks: {sentence}"
         for module in modules

@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for studies and the scripts that they import
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
+STUDY_SCRIPTS = sorted(  # self-contained scripts in studies/
+    f"studies/{path.name}" for path in (ROOT / "studies").glob("*.py") if "\ndef parse_options(" in path.read_text()
+)
 RENDERERS = sorted(
     str(path.relative_to(ROOT)) for folder in ("visualize", "make_gifs") for path in (ROOT / folder).glob("*.py")
 )

@@ -4,7 +4,7 @@ import ast
 from collections import defaultdict
 
 import pytest
-from conftest import RENDERERS, ROOT, SCRIPTS
+from conftest import RENDERERS, ROOT, SCRIPTS, STUDY_SCRIPTS
 
 MOST_LINES = 100  # the largest number of lines of all shared blocks in one script
 HELPERS = "stream", "views", "by_step", "seeds_first", "product", "positive", "words"  # small, not marked, identical
@@ -35,13 +35,13 @@ def differing(sources):
     return sorted(name for name, versions in texts.items() if len(versions) > 1)
 
 
-@pytest.mark.parametrize("paths", [SCRIPTS, RENDERERS], ids=["scripts", "renderers"])
+@pytest.mark.parametrize("paths", [SCRIPTS + STUDY_SCRIPTS, RENDERERS], ids=["scripts", "renderers"])
 def test_copies_are_identical(paths):
     assert differing((ROOT / path).read_text() for path in paths) == []
 
 
 def test_helpers_are_identical():
-    found = [helpers((ROOT / path).read_text()) for path in SCRIPTS]
+    found = [helpers((ROOT / path).read_text()) for path in SCRIPTS + STUDY_SCRIPTS]
     for name in HELPERS:
         texts = [functions[name] for functions in found if name in functions]
         assert len(texts) >= 3 and len(set(texts)) == 1, name
@@ -53,13 +53,13 @@ def test_a_changed_copy_is_noticed():
     assert differing([source, source.replace("np.maximum(norm, limit)", "np.maximum(norm, 1)")]) == ["clip_by_norm"]
 
 
-@pytest.mark.parametrize("path", SCRIPTS)
+@pytest.mark.parametrize("path", SCRIPTS + STUDY_SCRIPTS)
 def test_shared_blocks_stay_small(path):
     blocks = shared_blocks((ROOT / path).read_text())
     assert 0 < sum(text.count("\n") + 1 for text in blocks.values()) <= MOST_LINES
 
 
-@pytest.mark.parametrize("path", SCRIPTS + RENDERERS)
+@pytest.mark.parametrize("path", SCRIPTS + STUDY_SCRIPTS + RENDERERS)
 def test_nothing_imports_a_sibling(path):
     siblings = {(ROOT / other).stem for other in SCRIPTS + RENDERERS} | {"visualize", "make_gifs", "tests"}
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
