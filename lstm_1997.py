@@ -1443,7 +1443,12 @@ def build_parser():
         "input gates only, from all or from gates; none")  # fmt: skip
     add("--output-bias", action="store_true", help="outputs have a bias (tasks 4, 5, 6 always do)")
     for gates in "input", "output":
-        add(f"--{gates}-biases", type=bias_text, metavar="=-1,-3|random", help=f"initial biases of {gates} gates")
+        add(
+            f"--{gates}-biases",
+            type=bias_text,
+            metavar="=-1,-3|random",
+            help=f"initial biases of {gates} gates, one or one per block",
+        )
     add("--test-every", type=positive, default=TEST_EVERY, help="sequences between tests of success (tasks 1, 2, 3)")
     add("--eval-every", "--eval_every", type=positive, help="sequences between evaluations (if "
         "not given, here and for snapshots: a 40th of the paper's mean)")  # fmt: skip
@@ -1494,7 +1499,7 @@ def parse_options(argv):
           for name in ("recurrence", "output_bias")),
         *((name, getattr(options, name) != defaults[name] and (row.kind.biased == "none" or not gated),
            f"has no effect on task {task}") for name in biases),
-        *((name, len(numbers(getattr(options, name))) not in (0, row.kind.blocks),
+        *((name, len(numbers(getattr(options, name))) not in (0, 1, row.kind.blocks),
            f"row {row.name} has {row.kind.blocks} blocks") for name in biases),
         ("test_every", task not in TESTS and options.test_every != base.test_every, f"has no effect on task {task}"),
         ("record", options.record not in options.seeds, f"{options.record} is not one of the seeds"),
