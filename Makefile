@@ -1,7 +1,7 @@
 # make          the headline run of every experiment, and its pictures (three minutes on a fast core, ten on a slow one)
 # make test     the linter and the tests
 # make studies  all runs for the tables of the reports; finished runs are not repeated
-# make paper    the rows of the tables of 1997 that take at most an hour (the other rows: lstm_1997/long-rows)
+# make paper    the short rows of the tables of 1997, in three columns
 # make bench    speed and memory, compared with PyTorch, JAX (make bench-peers installs them) and C
 # make clean    remove the environment and all caches, but not results/, viz/ and runs/
 #
@@ -12,7 +12,7 @@ JOBS ?= 2
 VENV := .venv
 RUN := $(VENV)/bin/python
 SIMPLE := temporal_order_3bit multiplication_problem information_latching
-STUDIES := temporal_order_3bit multiplication_problem timing_counting_spikes information_latching lstm_1997/readings
+STUDIES := temporal_order_3bit multiplication_problem timing_counting_spikes information_latching lstm_1997/questions
 
 .PHONY: all $(SIMPLE) timing_counting_spikes lstm_1997 test studies paper bench bench-peers clean
 all: $(SIMPLE) timing_counting_spikes lstm_1997
@@ -46,6 +46,7 @@ lstm_1997: $(VENV)/installed
 	$(RUN) $@.py
 	$(RUN) -m studies measure results/$@/6a
 	$(RUN) visualize/$@.py
+	$(RUN) visualize/error_flow_1997.py && $(RUN) visualize/grammar_1997.py
 	$(RUN) make_gifs/$@.py
 
 test: $(VENV)/installed-dev
@@ -54,7 +55,7 @@ test: $(VENV)/installed-dev
 	$(RUN) -m pytest -q -n auto tests
 
 studies paper: $(VENV)/installed
-	$(RUN) -m studies run --jobs $(JOBS) $(if $(filter paper,$@),lstm_1997/rows,$(STUDIES))
+	$(RUN) -m studies run --jobs $(JOBS) $(if $(filter paper,$@),lstm_1997/columns,$(STUDIES))
 
 bench: $(VENV)/installed
 	$(RUN) benchmarks/step_time.py

@@ -22,7 +22,7 @@ from studies.report import ROOT, measure_run
 
 STUDIES = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching",
            "lstm_1997")  # fmt: skip
-TABLES_ONLY = ("benchmarks", "front_page")
+TABLES_ONLY = ("pages_1997", "benchmarks", "front_page")
 
 
 def study_of(experiment):
@@ -166,7 +166,7 @@ def measure(options):
 
 def documents():
     """{path: text} of the front page and the reports. Their tables and sentences come from results."""
-    paths = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted(ROOT.glob("results/*/README.md"))]
+    paths = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted(ROOT.glob("results/*/*.md"))]
     return {path: path.read_text() for path in paths if path.exists()}
 
 

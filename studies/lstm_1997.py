@@ -1,7 +1,10 @@
 """Studies of lstm_1997.py: the rows of the paper's tables, other readings, measures of networks, tables, sentences."""
 
 import itertools
+import json
+import math
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,18 +14,16 @@ from studies.report import (
     at_least,
     at_most,
     bootstrap,
-    fisher_test,
     load_point,
-    p_value,
     results_folder,
     share,
-    sign_test,
     spread,
     table,
 )
 
 # ---------------------------------------------------------------------------------------------------- points
 
+GRAMMAR_ROWS = ("1-1", "1-2", "1-3", "1-4", "1-5")
 SHORT_ROWS = ("1-1", "1-2", "1-3", "1-4", "1-5", "2a", "2b", "2c-1", "2c-2", "2c-3", "2c-4", "3a-1", "3a-2", "3b-1",
               "3b-2", "3c-1", "3c-2", "4-1", "6a")  # fmt: skip
 LONG_ROWS = ("5", "6b", "2c-5", "2c-6", "2c-7", "2c-8", "2c-9", "4-2", "4-3", "3a-3", "3b-3")
@@ -57,6 +58,38 @@ def choices():
     return found
 
 
+# The three columns of the table: (a) the text to the letter; (b) one reading for all tasks; (c) the nearest reading for
+# each task. Readings were chosen on trials 100 to 129.
+ONE = "--recurrence gates"
+NEAREST = {"1": "--recurrence in-from-gates --output-bias --input-biases 0 --update step",
+           "2a": "--cost entropy --update step --cell first", "2b": "--cost entropy --cell first --errors end",
+           "2c": ONE, "3": ONE, "4": "--ranges caption --cost entropy", "6": ""}  # fmt: skip
+
+
+def column_options(column, name):
+    """The options of a row in a column: how its reading differs from the text."""
+    task = name.partition("-")[0]
+    if column == "nearest":
+        return NEAREST.get(task, NEAREST.get(task[0]))
+    if column == "text":
+        return ""
+    return ONE if lab.ROWS[name].kind.output_gates else ""  # tasks 2a and 2b have no units that receive units
+
+
+def point_of(column, name):
+    """The point of a row in a column. Columns with the same reading of a row share a point."""
+    columns = ("text", "one", "nearest")
+    same = [other for other in columns if column_options(other, name) == column_options(column, name)]
+    return f"{same[0]}/{name}"
+
+
+def columns_text():
+    """The text of columns.json: the point of each short row in each column, for renderers."""
+    columns = ("text", "one", "nearest")
+    found = {column: {name: point_of(column, name) for name in SHORT_ROWS} for column in columns}
+    return json.dumps(found, indent=1) + "\n"
+
+
 PARTS = {  # other runs for the questions of tasks 1 and 4
     "parts/1-5-full-gradient-equations": f"{twice('1-5')} --gradient full",
     "parts/1-5-full-gradient-caption": f"{twice('1-5')} --gradient full --ranges caption",
@@ -64,7 +97,71 @@ PARTS = {  # other runs for the questions of tasks 1 and 4
     "parts/4-1-counted": f"{twice('4-1')} --ranges caption --cost entropy --first-pair counted",
     "parts/4-1-unmarked": f"{twice('4-1')} --ranges caption --cost entropy --first-pair unmarked",
 }
-BIASES = {"3a-1": ("0,0,0", "0,0,0"), "6a": ("0,0", "-2,-2")}
+BASELINES = {  # learning rules and networks that the paper compares with LSTM
+    **{f"baselines/rtrl-4-{lr}": f"--method rtrl --p 4 --lr {lr}" for lr in (1, 4, 10)},
+    "baselines/rtrl-10": "--method rtrl --p 10 --lr 1",
+    "baselines/bptt-100": "--method bptt --p 100 --lr 1",
+    **{f"baselines/guess-{task}": f"--method guess --task {task}" for task in ("3a-1", "3a-2")},
+}
+ZERO = "--recurrence in-from-gates --output-bias --input-biases 0"
+SEARCH = {  # readings of row 1-5 (grammar_1997.py), compared on trials 100 to 129: what differs from the text
+    "text": "",
+    "text-step": "--update step",
+    "full-bias": "--output-bias",
+    "ig": "--recurrence in-from-gates --output-bias",
+    "ig-step": "--recurrence in-from-gates --output-bias --update step",
+    "ig-zero": ZERO,
+    "ig-zero-step": f"{ZERO} --update step",
+    "ig-nobias-zero-step": "--recurrence in-from-gates --input-biases 0 --update step",
+    "gg-zero": ZERO.replace("in-from", "gates-from"),
+    "gg-zero-step": ZERO.replace("in-from", "gates-from") + " --update step",
+    "ia-zero": ZERO.replace("from-gates", "from-all"),
+    "ia-zero-step": ZERO.replace("from-gates", "from-all") + " --update step",
+    "none-zero": ZERO.replace("in-from-gates", "none"),
+    "none-zero-step": ZERO.replace("in-from-gates", "none") + " --update step",
+    "gates-zero-step": ZERO.replace("in-from-gates", "gates") + " --update step",
+    "ig-zero-step-caption": f"{ZERO} --update step --ranges caption",
+    "ig-zero-step-noreset": f"{ZERO} --update step --no-reset",
+    "text-noreset": "--no-reset",
+    "ig-zero-step-test10": f"{ZERO} --update step --test-every 10",
+    "ig-neg-step": "--recurrence in-from-gates --output-bias --input-biases=-1 --update step",
+    "ig-zero-orandom-step": f"{ZERO} --update step --output-biases random",
+    "ig-zero-cellbias-step": f"{ZERO} --update step --cell-bias",
+    "ig-zero-step-entropy": f"{ZERO} --update step --cost entropy",
+    "ig-zero-step-distinct": f"{ZERO} --update step --strings distinct",
+    "ig-zero-mixed": f"{ZERO} --cost mixed",
+}
+DIAGNOSIS = "--h identity --targets legal-0.1 --update step"  # no reading of the paper: what stands in the way
+TASK_1 = {
+    **{f"grammar/search-{name}": f"--trials 100-129 {words}".strip() for name, words in SEARCH.items()},
+    **{f"grammar/{row}-diagnosis": f"--task {row} --trials 200-229 {DIAGNOSIS}" for row in GRAMMAR_ROWS},
+    **{f"grammar/{row}-text-without-output-gates": f"--task {row} --trials 200-229 --output-gates none"
+       for row in ("1-1", "1-5")},
+}  # fmt: skip
+FLOW_RATES = (0.1, 0.5, 2.5)
+FLOW = {  # how errors go back in time (error_flow_1997.py)
+    "error-flow/logistic": "studies/error_flow_1997.py",
+    "error-flow/tanh": "studies/error_flow_1997.py --cell tanh",
+    "error-flow/lstm": "studies/error_flow_1997.py --cell lstm",
+    **{f"error-flow/{cell}-init-1": f"studies/error_flow_1997.py --cell {cell} --init 1"
+       for cell in ("logistic", "tanh")},
+    **{f"error-flow/rates/{cell}-{rate}": f"studies/error_flow_1997.py --cell {cell} --lr {rate} --trials 100-129"
+       for cell in ("logistic", "tanh") for rate in FLOW_RATES},
+}  # fmt: skip
+ROBUST = {  # other initial biases of gates and other learning rates, which the paper says hardly matter
+    f"robust/{row}-{name}": f"--task {row} --trials 200-229 {words}"
+    for row, zero, more, rate in (("3a-1", "0,0,0", "-3,-4,-6", 1.0), ("6a", "0,0", "-4,-6", 0.5))
+    for name, words in (
+        ("zero", f"--input-biases={zero}" + (f" --output-biases={zero}" if row == "3a-1" else "")),
+        ("lower", f"--input-biases={more}" + (" --output-biases=-3,-5,-7" if row == "3a-1" else "")),
+        (
+            "random",
+            "--input-biases random" + (" --output-biases random" if row == "3a-1" else " --output-biases=-2,-4"),
+        ),
+        ("half-rate", f"--lr {rate / 2}"),
+        ("twice-rate", f"--lr {rate * 2}"),
+    )
+}
 PLATEAU = 3000  # sequences at which the states of task 2c are measured; no trial has learned yet
 LAGS = ("2c-1", "2c-2", "2c-3", "2c-4")
 POINTS = {
@@ -72,15 +169,28 @@ POINTS = {
     **{name: f"--task {name} {words}" for name, words in EARLIER.items()},
     **choices(),
     **PARTS,
+    **ROBUST,
+    **FLOW,
+    **{name: f"studies/baselines_1997.py {words}" for name, words in BASELINES.items()},
+    **{name: f"studies/grammar_1997.py {words}" for name, words in TASK_1.items()},
     **{f"lags/{name}-{way}": f"--task {name} --recurrence {way}" for name in LAGS for way in ("gates", "none")},
     **{
-        f"drift/{name}-{way}": f"--task {name} --recurrence {way} --steps {PLATEAU} --eval-every 1000 --snapshot-every 1000"
+        f"drift/{name}-{way}": f"--task {name} --recurrence {way} --steps {PLATEAU} "
+        "--eval-every 1000 --snapshot-every 1000"
         for name in LAGS
         for way in ("full", "gates", "none")
     },
-    **{f"text/{name}": f"--task {name} --trials 200-229" for name in SHORT_ROWS},
+    **{
+        point_of(column, name): f"--task {name} --trials 200-229 {column_options(column, name)}".strip()
+        for column in ("text", "one", "nearest")
+        for name in SHORT_ROWS
+    },
 }
-GROUPS = {}
+GROUPS = {
+    "columns": tuple(name for name in POINTS if name.startswith(("text/", "one/", "nearest/"))),
+    "earlier": tuple(EARLIER),
+    "questions": tuple(name for name in POINTS if "/" in name and not name.startswith(("text/", "one/", "nearest/"))),
+}
 WEIGHTS = ()  # points keep no weights; the headline has those of its trials
 
 # -------------------------------------------------------------------------------------------------- measures
@@ -102,9 +212,8 @@ def measure_trial(row, options, trial, theta):
 
     Task 1: memory_wrong is the share of strings with a wrong prediction of the last symbol but one, which needs a
     memory of the second symbol; grammar_wrong is the share of strings with a wrong prediction at another step, which
-    needs only the grammar. Task 2c, at the steps steps_of(row): state_at is the mean |s|, and slope_at the mean of h'(s)
-    / h'(0). Task 6: the mean input gate at X and Y and at the other steps, in the block where the two
-    differ most.
+    needs only the grammar. Task 2c, at the steps steps_of(row): state_at is the mean |s|, slope_at the mean of h'(s) /
+    h'(0). Task 6: the mean input gate at X and Y and at the other steps, in the block where the two differ most.
     """
     if row.task.name == "1":
         row = replace(row, reading=row.reading._replace(errors="every"))
@@ -133,13 +242,14 @@ def measure_trial(row, options, trial, theta):
 # ---------------------------------------------------------------------------------------------------- tables
 
 WORDS = {"caption": "caption", "equations": "equations", "squared": "with slope", "mixed": "slope + 0.1",
-         "entropy": "without slope"}  # fmt: skip
+         "entropy": "without slope", "full": "all units", "gates": "gates only"}  # fmt: skip
 TASK_WORDS = {
     "1": "Reber grammar", "2a": "without noise", "2b": "no regularities", "2c": "very long lags", "3a": "two sequences",
     "3b": "noise on the signal", "3c": "noisy targets", "4": "adding", "5": "multiplication", "6a": "order of two",
     "6b": "order of three",
 }  # fmt: skip
-ENOUGH, NEAR = 0.9, 1.5  # a rule counts as met at this share of trials; means within this factor count as equal
+COLUMN_WORDS = {"text": "(a) the text", "one": "(b) one reading", "nearest": "(c) the nearest"}
+ENOUGH = 0.9  # a rule counts as met at this share of trials
 FEW = 5  # no interval for means of fewer trials
 
 
@@ -149,11 +259,6 @@ def point(name):
         return None, None
     results = load_point(lab, name)
     return results, next(iter(results["runs"].values()))
-
-
-def reading(name):
-    """The same for a reading."""
-    return point(reading_point(name))
 
 
 def paper():
@@ -166,10 +271,15 @@ def met(run, rule=-1):
     return [n for n in run["rules"][rule]["sequences"] if n is not None]
 
 
-def average(values, form):
-    """The mean of the values that are not None, as text."""
-    there = [value for value in values if value is not None]
-    return f"{np.mean(there):{form}}" if there else "–"
+def success(name, rule=-1):
+    """The number of trials of a point that met a rule, and the number of all trials."""
+    results, run = point(name)
+    return len(met(run, rule)), len(results["seeds"])
+
+
+def told(run, rule, key):
+    """Values of the tests of all trials that met a rule."""
+    return [value for value in run["rules"][rule][key] if value is not None]
 
 
 def mean_interval(values, form):
@@ -184,14 +294,10 @@ def per_cent(shares):
     return [None if share is None else 100 * share for share in shares]
 
 
-def rules_run():
-    """{(row, rule): (the paper's sequences, its wrong answers or None, our run)} of the rows that were run."""
-    found = {}
-    for name, stated in paper().items():
-        for rule, (goal, wrong) in enumerate(zip(stated["sequences"], stated["wrong"])):
-            if point(name)[1] is not None:
-                found[name, rule] = goal, wrong_of(wrong), point(name)[1]
-    return found
+def rules_of(rows=SHORT_ROWS):
+    """[(row, rule, the paper's mean number of sequences, its wrong answers of 2,560 or None)] of rows."""
+    stated = [(name, rule, paper()[name]) for name in rows for rule in range(len(paper()[name]["sequences"]))]
+    return [(name, rule, of["sequences"][rule], wrong_of(of["wrong"][rule])) for name, rule, of in stated]
 
 
 def wrong_of(stated):
@@ -199,36 +305,59 @@ def wrong_of(stated):
     return stated * 2560 if stated is not None and stated < 1 else stated
 
 
-def verdict(run, stated, rule, n):
-    """The verdict on a row of n trials: whether its mean agrees with the paper's, by the rule in the report."""
-    here = met(run, rule)
-    if len(here) < ENOUGH * n:
-        return "fails"
-    ratio = np.mean(here) / stated
-    if 1 / NEAR <= ratio <= NEAR:
-        return "same"
-    return f"slower by {ratio:.1f}" if ratio > 1 else f"faster by {1 / ratio:.1f}"
+def beside_the_paper(values, trials, combine, draws=10000):
+    """The 95 % interval of combine(our mean, the paper's mean), if the paper's trials vary as ours do.
+
+    The paper gives no spread. Both means are drawn from our values, ours of as many as there are, the paper's of its
+    number of trials. combine gets our means (draws,), and the factors (draws,) by which the paper's mean would differ.
+    """
+    values, rng = np.asarray(values, float), np.random.default_rng(0)
+    ours = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
+    theirs = values[rng.integers(len(values), size=(draws, trials))].mean(axis=1)
+    return tuple(map(float, np.percentile(combine(ours, theirs), [2.5, 97.5])))
 
 
-def verdicts():
-    """{row: its verdicts, one for each rule} of the rows that were run."""
-    found = {}
-    for (name, rule), (goal, _, run) in rules_run().items():
-        found.setdefault(name, []).append(verdict(run, goal, rule, len(run["rules"][rule]["sequences"])))
-    return found
+def ratio_interval(run, name, rule, filled=False):
+    """Our mean number of sequences divided by the paper's: the ratio and its interval (see beside_the_paper).
+
+    filled: failed trials count as the cap. The ratio is None if no trial met the rule; the interval, if few did.
+    """
+    values = [run["cap"] if n is None else n for n in run["rules"][rule]["sequences"]] if filled else met(run, rule)
+    goal = paper()[name]["sequences"][rule]
+    if not values:
+        return None, None
+    ratio = float(np.mean(values) / goal)
+    if len(values) < FEW:
+        return ratio, None
+    trials = paper()[name]["trials"]
+    return ratio, beside_the_paper(values, trials, lambda ours, theirs: ours / goal * np.mean(values) / theirs)
 
 
-def reading_of(name, config):
-    """The reading of a row in words."""
-    how = [] if name[:2] in ("2a", "2b") else [WORDS[config["ranges"]]]
-    how += [WORDS[config["cost"]]] + (["a change per step"] if config["update"] == "step" else [])
-    how += ["cell from the start"] if name == "2a" and config["cell"] == "first" else []
-    return ", ".join(how + (["errors at the end"] if name == "2b" and config["errors"] == "end" else []))
+def verdict(run, name, rule):
+    """The verdict on a rule: fails, agrees, faster or slower, and whether the networks are less accurate."""
+    n = len(run["rules"][rule]["sequences"])
+    if len(met(run, rule)) < ENOUGH * n:
+        return "fails", False
+    _, (low, high) = ratio_interval(run, name, rule)
+    stated, wrong = wrong_of(paper()[name]["wrong"][rule]), told(run, rule, "wrong")
+    more = stated is not None and beside_the_paper(
+        wrong, paper()[name]["trials"], lambda ours, theirs: ours - theirs + np.mean(wrong) - stated
+    )
+    return "faster" if high < 1 else "slower" if low > 1 else "agrees", bool(more and more[0] > 0)
 
 
-def row_words(name, rule):
-    """A row and the number of the rule, if it has two, in words."""
-    return f"{name}, {TASK_WORDS[name.split('-')[0]]}" + (f", rule {rule + 1}" if is_double(name) else "")
+def verdict_words(run, name, rule):
+    """The verdict on a rule as text."""
+    speed, less_accurate = verdict(run, name, rule)
+    return speed + (", less accurate" if less_accurate else "")
+
+
+def verdicts(column, rows=SHORT_ROWS):
+    """{(row, rule): its verdict} of the rows of a column that were run."""
+    runs = {name: point(point_of(column, name))[1] for name in rows}
+    return {
+        (name, rule): verdict(runs[name], name, rule) for name, rule, _, _ in rules_of(rows) if runs[name] is not None
+    }
 
 
 def is_double(name):
@@ -236,9 +365,9 @@ def is_double(name):
     return len(paper()[name]["sequences"]) > 1
 
 
-def told(run, rule, key):
-    """Values of the tests of all trials that met a rule."""
-    return [value for value in run["rules"][rule][key] if value is not None]
+def row_words(name, rule):
+    """A row and the number of the rule, if it has two, in words."""
+    return f"{name}, {TASK_WORDS[name.split('-')[0]]}" + (f", rule {rule + 1}" if is_double(name) else "")
 
 
 def listed(words):
@@ -247,15 +376,68 @@ def listed(words):
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def interval_words(interval, form=".2f"):
+    """An interval as text."""
+    return "" if interval is None else f" [{'–'.join(f'{end:{form}}' for end in interval)}]"
+
+
 def paper_tables():
-    heads = ["row", "paper: mean", "ours: met the rule", "ours: mean", "ours / paper", "paper: wrong", "ours: wrong"]
-    rows = [[*heads, "verdict"]]
-    for (name, rule), (goal, wrong, run) in rules_run().items():
-        n, here = len(run["rules"][rule]["sequences"]), met(run, rule)
-        cells = [row_words(name, rule), f"{goal:,}", share(len(here), n), average(here, ",.0f")]
-        cells += [mean_interval(np.array(here) / goal, ".2f"), "–" if wrong is None else f"{wrong:.3g}"]
-        rows.append([*cells, mean_interval(told(run, rule, "wrong"), ".1f"), verdict(run, goal, rule, n)])
+    rows = [["row", "paper: mean", *(f"{words}" for words in COLUMN_WORDS.values())]]
+    for name, rule, goal, _ in rules_of():
+        cells = []
+        for column in COLUMN_WORDS:
+            run = point(point_of(column, name))[1]
+            if run is None:
+                cells.append("not finished")
+                continue
+            ratio, interval = ratio_interval(run, name, rule)
+            k, n = success(point_of(column, name), rule)
+            there = "" if ratio is None else f", {ratio:.2f}{interval_words(interval)}"
+            cells.append(f"{k}/{n}{there}: {verdict_words(run, name, rule)}")
+        rows.append([row_words(name, rule), f"{goal:,}", *cells])
     return table(*rows)
+
+
+def column_table(column):
+    """The table with all figures of a column."""
+    heads = ["row", "weights", "met the rule", "mean sequences", "median [range]", "failures at the cap: ratio"]
+    rows = [[*heads, "wrong: paper", "wrong: ours", "mean abs. error"]]
+    for name, rule, _, wrong in rules_of():
+        run = point(point_of(column, name))[1]
+        if run is None or column != "text" and point_of(column, name).startswith("text/"):
+            continue
+        here, words = met(run, rule), f"{name}, rule {rule + 1}" if is_double(name) else name
+        ratio, interval = ratio_interval(run, name, rule, filled=True)
+        error = told(run, rule, "mean_error")
+        cells = [words, f"{run['trainable_parameters']:,}", share(len(here), len(run["rules"][rule]["sequences"]))]
+        cells += [mean_interval(here, ",.0f"), spread(here, ",.0f"), f"{ratio:.2f}{interval_words(interval)}"]
+        cells += ["–" if wrong is None else f"{wrong:.3g}", mean_interval(told(run, rule, "wrong"), ".1f")]
+        rows.append([*cells, f"{np.mean(error):.4f}" if error else "–"])
+    return table(*rows)
+
+
+def paper_earlier():
+    rows = [["row, trials 0 to 29", "reading", "met the rule", "mean sequences", "wrong: paper", "wrong: ours"]]
+    for name, rule, _, wrong in rules_of([name for name in SHORT_ROWS if name in EARLIER or name == "6a"]):
+        results, run = point(name)
+        cells = [share(*success(name, rule)), mean_interval(met(run, rule), ",.0f")]
+        cells += ["–" if wrong is None else f"{wrong:.3g}", mean_interval(told(run, rule, "wrong"), ".1f")]
+        rows.append([row_words(name, rule), reading_of(results["config"]), *cells])
+    return table(*rows)
+
+
+def reading_of(config):
+    """How a reading differs from the text, in words."""
+    how = {"ranges": {"caption": "ranges of the caption"}, "update": {"step": "a change per step"},
+           "cost": {"mixed": "slope + 0.1", "entropy": "without slope"}, "errors": {"end": "an error at the end only"},
+           "recurrence": {"gates": "cells receive inputs only", "none": "no unit receives units",
+                          "in-from-gates": "input gates receive gates, other units inputs only",
+                          "in-from-all": "input gates receive all, other units inputs only",
+                          "gates-from-gates": "gates receive gates, cells inputs only"},
+           "output_bias": {True: "outputs with a bias"}, "cell": {"first": "cell from the start"},
+           "first_pair": {"counted": "first pair counted", "unmarked": "first pair unmarked"}}  # fmt: skip
+    words = [how[key][config[key]] for key in how if config.get(key) in how[key]]
+    return ", ".join(words) or "the text"
 
 
 def rule_words(task):
@@ -288,7 +470,7 @@ def how_rows_differ(task, rows):
 def paper_rows():
     heads = [["rows", "how they differ", "steps", "an answer is right if", "rule 1", "rule 2"]]
     of_task = {}
-    for name in verdicts():
+    for name in SHORT_ROWS:
         of_task.setdefault(lab.ROWS[name].task.name, []).append(lab.ROWS[name])
     rows = []
     for task, some in of_task.items():
@@ -297,147 +479,199 @@ def paper_rows():
     return table(*heads, *rows)
 
 
-def paper_details():
-    rows = [["row", "weights", "reading", "median [range] of sequences", "mean abs. error", "mean squared error"]]
-    for (name, rule), (_, _, run) in rules_run().items():
-        mse = np.format_float_positional(np.mean(told(run, rule, "mse")), 2, fractional=False, trim="-")
-        errors = [average(told(run, rule, "mean_error"), ".4f"), mse]
-        words = f"{name}, rule {rule + 1}" if is_double(name) else name
-        how, weights = reading_of(name, point(name)[0]["config"]), f"{run['trainable_parameters']:,}"
-        rows.append([words, weights, how, spread(met(run, rule), ",.0f"), *errors])
-    return table(*rows)
-
-
 def paper_front():
-    rows = [["row: mean sequences, trials", "paper", "ours", "verdict"]]
-    for name, rule in ("6a", 0), ("4-1", 0), ("2c-2", 0), ("1-5", 0):
-        goal, _, run = rules_run()[name, rule]
-        here, n = met(run, rule), len(run["rules"][rule]["sequences"])
-        words = f"{name}, {TASK_WORDS[name.split('-')[0]]}"
-        ours = f"{np.mean(here):,.0f}, {len(here)}/{n}"
-        more = ", more wrong answers" if name in wrong_rows()[1] else ""
-        rows.append([words, f"{goal:,}", ours, verdict(run, goal, rule, n) + more])
+    rows = [["row: trials, ratio of sequences", "(a) the text", "(c) the nearest reading"]]
+    for name in "6a", "4-1", "2c-2", "1-5":
+        cells = []
+        for column in "text", "nearest":
+            run = point(point_of(column, name))[1]
+            ratio, _ = ratio_interval(run, name, 0)
+            k, n = success(point_of(column, name), 0)
+            words = verdict_words(run, name, 0)
+            cells.append(f"{k}/{n}" + (f", {ratio:.2f}" if ratio else "") + f": {words}")
+        rows.append([f"{name}, {TASK_WORDS[name.split('-')[0]]}", *cells])
     return table(*rows)
 
 
-def share_and_mean(name, form=share):
-    """Trials of a reading that met the last rule, and the mean of their sequences, as text."""
-    results, run = reading(name)
-    if run is None:
+# The choice of readings, on trials 100 to 129, which stop at twice the paper's mean.
+
+
+def solved_and_mean(name):
+    """Trials of a point that met the last rule, and the mean of their sequences, as short text."""
+    if point(name)[1] is None:
         return "not run"
-    here = met(run)
-    return form(len(here), len(results["seeds"])) + (f", {np.mean(here):,.0f}" if here else "")
+    (k, n), here = success(name), met(point(name)[1])
+    return f"{k}/{n}" + (f", {np.mean(here):,.0f}" if here else "")
 
 
-def one_of(k, n):
-    """A share without its interval, for wide tables."""
-    return f"{k}/{n}"
+def serves(name):
+    """Whether nine trials in ten or more of a point met the last rule."""
+    k, n = success(name)
+    return k >= ENOUGH * n
 
 
-def readings_of(name):
-    """{(ranges, cost, update or ""): name} of the readings of a row in the table of readings."""
-    updates = UPDATES if name == "1-5" else ("",)
-    return {
-        (ranges, cost, update): f"{name}-{ranges}-{cost}" + (f"-{update}" if update else "")
-        for ranges, cost, update in itertools.product(RANGES, COSTS, updates)
-    }
+def distance(name, row):
+    """How far the mean of a point is from the paper's: the absolute logarithm of their ratio."""
+    here = met(point(name)[1])
+    return abs(math.log(np.mean(here) / paper()[row]["sequences"][-1])) if here else math.inf
 
 
-def is_chosen(name, how):
-    """Whether the rows of a task were run with this reading."""
-    config = point(name)[0]["config"]
-    return how[:2] == (config["ranges"], config["cost"]) and how[2] in ("", config["update"])
+def nearest(row, candidates):
+    """The point of a row that rule (c) chooses among candidates: of those that serve the row the nearest to the paper.
+
+    If none serves it: the one with most trials that met the last rule, and of these the nearest.
+    """
+    there = [name for name in candidates if point(name)[1] is not None]
+    serving = [name for name in there if serves(name)]
+    return min(serving or there, key=lambda name: (0 if serving else -success(name)[0], distance(name, row)))
 
 
 def paper_readings():
-    columns = [(name, update) for name in READ for update in (UPDATES if name == "1-5" else ("",))]
-    heads = [f"{name}, per {update}" if update else name for name, update in columns]
-    rows = [["ranges, errors", *heads], ["the paper", *(f"{paper()[name]['sequences'][-1]:,}" for name, _ in columns)]]
-    for ranges, cost in itertools.product(RANGES, COSTS):
-        cells = [f"{WORDS[ranges]}, {WORDS[cost]}"]
-        for name, update in columns:
-            words = share_and_mean(readings_of(name)[ranges, cost, update], one_of)
-            cells.append(f"**{words}**" if is_chosen(name, (ranges, cost, update)) else words)
-        rows.append(cells)
+    rows = [["cells receive", "ranges", "errors", *READ]]
+    rows.append(["the paper", "", "", *(f"{paper()[row]['sequences'][-1]:,}" for row in READ)])
+    for recurrence, ranges, cost in itertools.product(RECURRENCE, RANGES, COSTS):
+        cells = []
+        for row in READ:
+            name = f"choice/{row}-{recurrence}-{ranges}-{cost}"
+            words = solved_and_mean(name)
+            cells.append(f"**{words}**" if is_column(name, "nearest") else words)
+        what = {"full": "units and inputs", "gates": "inputs only"}[recurrence]
+        rows.append([what, ranges, WORDS[cost], *cells])
+    return table(*rows)
+
+
+def is_column(name, column):
+    """Whether a point of the choice has the reading of a column for its row."""
+    config = point(name)[0]["config"] if point(name)[0] else {}
+    words = f"--task {config.get('task')} {column_options(column, config['task'])}" if config else ""
+    if not config:
+        return False
+    other = lab.settings(lab.parse_options(words.split())[0])
+    return all(config[key] == other[key] for key in (*lab.Reading._fields, "input_biases", "output_biases"))
+
+
+def paper_task_2():
+    rows = [
+        [
+            "errors",
+            "the cell",
+            "2a, a change per sequence",
+            "2a, per step",
+            "2b, errors at every step",
+            "2b, at the end",
+        ]
+    ]
+    rows.append(["the paper", "", *(f"{paper()[row]['sequences'][0]:,}" for row in ("2a", "2a", "2b", "2b"))])
+    for cost, cell in itertools.product(COSTS, ("late", "first")):
+        names = [f"choice/2a-{cost}-{cell}-{update}" for update in ("sequence", "step")]
+        names += [f"choice/2b-{cost}-{cell}-{errors}" for errors in ("every", "end")]
+        cells = [
+            f"**{solved_and_mean(name)}**" if is_column(name, "nearest") else solved_and_mean(name) for name in names
+        ]
+        rows.append([WORDS[cost], {"late": "added later", "first": "from the start"}[cell], *cells])
     return table(*rows)
 
 
 def paper_first_pair():
     names = {
-        "4-1-caption-entropy": "its value is replaced by 0, and its marker is 1 (table above)",
-        "4-1-counted": "its value stays but counts as 0, and its marker is 1",
-        "4-1-unmarked": "its value stays but counts as 0, and its marker stays −1",
+        "choice/4-1-full-caption-entropy": "its value is replaced by 0, and its marker is 1",
+        "parts/4-1-counted": "its value stays but counts as 0, and its marker is 1",
+        "parts/4-1-unmarked": "its value stays but counts as 0, and its marker stays −1",
     }
-    rows = [["row 4-1: if the first pair is the one to be marked", "met the rule, mean"]]
-    return table(*rows, *([words, share_and_mean(name)] for name, words in names.items()))
+    rows = [["row 4-1: if the first pair is the one to be marked", "met the rule", "mean"]]
+    for name, words in names.items():
+        rows.append([words, share(*success(name)), mean_interval(met(point(name)[1]), ",.0f")])
+    return table(*rows)
 
 
-GRAMMAR = {
-    "1-5-equations-squared-sequence": "equations, per sequence",
-    "1-5-equations-squared-step": "equations, per step",
-    "1-5-caption-squared-sequence": "caption, per sequence",
-    "1-5-caption-squared-step": "caption, per step",
-    "1-5-equations-full": "equations, full gradient",
-    "1-5-caption-full": "caption, full gradient",
-    "1-5-memory": "caption, per step, errors for the memory only",
-}
+# Task 2c
+
+
+def paper_lags():
+    rows = [["distractors", "paper: mean", "reading", "met the rule", "mean sequences", "ours / paper"]]
+    for name in LAGS:
+        for way in RECURRENT:
+            where = f"text/{name}" if way == "full" else f"lags/{name}-{way}"
+            run, trials = point(where)[1], "200–229" if way == "full" else "0–29"
+            if run is None:
+                rows.append(
+                    [
+                        lab.ROWS[name].task.lag,
+                        f"{paper()[name]['sequences'][0]:,}",
+                        RECURRENT[way],
+                        "not finished",
+                        "",
+                        "",
+                    ]
+                )
+                continue
+            ratio, interval = ratio_interval(run, name, 0)
+            words = "–" if ratio is None else f"{ratio:.2f}{interval_words(interval)}"
+            cells = [share(*success(where)), mean_interval(met(run), ",.0f"), words]
+            goal = f"{paper()[name]['sequences'][0]:,}"
+            rows.append([lab.ROWS[name].task.lag, goal, f"{RECURRENT[way]} ({trials})", *cells])
+    return table(*rows)
+
+
+RECURRENT = {"full": "all units receive all", "gates": "cells receive inputs only", "none": "no unit receives units"}
+
+
+def exponent(means):
+    """The exponent of the power law of means against the number of symbols of the rows LAGS, by least squares."""
+    return np.polyfit(np.log([lab.ROWS[name].task.size for name in LAGS]), np.log(means), 1)[0]
+
+
+def exponent_interval(way, draws=2000):
+    """The exponent of our means (see exponent), and its 95 % bootstrap interval over trials."""
+    rng, found = np.random.default_rng(0), []
+    values = [np.array(met(point(f"lags/{name}-{way}")[1]), float) for name in LAGS]
+    for _ in range(draws):
+        found.append(exponent([rng.choice(of_row, len(of_row)).mean() for of_row in values]))
+    return exponent([of_row.mean() for of_row in values]), tuple(np.percentile(found, [2.5, 97.5]))
+
+
+def drift(name, way, measure):
+    """A measure of states on the plateau at the last certain distractor, for each trial (S,)."""
+    return np.array(point(f"drift/{name}-{way}")[1]["measures"][measure][-1])
+
+
+def paper_drift():
+    rows = [["distractors", "reading", "mean size of a state", "slope of h, per cent of its largest"]]
+    for name in LAGS:
+        for way, words in RECURRENT.items():
+            cells = [
+                spread(list(drift(name, way, "state_at")), ".2f"),
+                spread(list(100 * drift(name, way, "slope_at")), ".0f"),
+            ]
+            rows.append([lab.ROWS[name].task.lag, words, *cells])
+    return table(*rows)
+
+
+# Task 1
 
 
 def paper_grammar():
-    rows = [["row", "trials", "reading", "met the rule", "grammar wrong, %", "memory wrong, %", "states"]]
-    found = [(row, "0–29", "caption, per step", row) for row in ("1-1", "1-2", "1-3", "1-4", "1-5")]
-    found += [("1-5", "0–29", "equations, full gradient", reading_point("1-5-full"))]
-    found += [("1-5", "100–109", words, reading_point(name)) for name, words in GRAMMAR.items()]
-    for *words, name in found:
-        results, run = point(name)
+    rows = [["row", "reading", "met the rule", "grammar wrong, %", "memory wrong, %", "states"]]
+    found = [(row, column) for row in ("1-1", "1-2", "1-3", "1-4", "1-5") for column in ("text", "nearest")]
+    found = [(row, COLUMN_WORDS[column], point_of(column, row)) for row, column in found]
+    found += [("1-5", words, name) for name, words in GRAMMAR.items()]
+    for row, words, name in found:
+        run = point(name)[1]
+        if run is None:
+            continue
         shares = (per_cent(run["measures"][measure]) for measure in ("grammar_wrong", "memory_wrong"))
         cells = [*(spread(values, ".1f") for values in shares), spread(run["measures"]["state"], ".1f")]
-        rows.append([*words, share(len(met(run)), len(results["seeds"])), *cells])
+        rows.append([row, words, share(*success(name)), *cells])
     return table(*rows)
 
 
-LEVELS = {0.9: "below 90 % wrong", 0.01: "at most 1 %", 0.001: "at most 0.1 %", 0.0: "none"}
-
-
-def first_reached(name, level):
-    """The first number of sequences at which each trial of a point of task 2c had few wrong answers, or inf."""
-    history = point(name)[1]["history"]
-    step, wrong = np.array(history["step"]), np.array(history["wrong"], float)
-    few = wrong < level if level == 0.9 else wrong <= level
-    return np.where(few.any(axis=0), step[few.argmax(axis=0)], np.inf)
-
-
-def paper_phases():
-    rows = [["row, trials, stopped at", "the paper: none wrong", *LEVELS.values()]]
-    points = {"2c-1": "2c-1, 0–29", "2c-2": "2c-2, 0–29", "2c-3": "2c-3, 0–29",
-              "readings/2c-1-rate": "2c-1 at twice the rate, 100–109",
-              "readings/2c-2-caption-mixed": "2c-2, 100–109",
-              "readings/2c-2-rate": "2c-2 at twice the rate, 100–109"}  # fmt: skip
-    for name, words in points.items():
-        goal = f"{paper()[name.removeprefix('readings/')[:4]]['sequences'][-1]:,}"
-        cells = []
-        for level in LEVELS:
-            first = first_reached(name, level)
-            some = first[np.isfinite(first)]
-            cells.append(share(len(some), len(first)) + (f", {np.median(some):,.0f}" if len(some) else ""))
-        rows.append([f"{words}, {point(name)[1]['history']['step'][-1]:,}", goal, *cells])
-    return table(*rows)
-
-
-def paper_task_2():
-    names = {
-        "2a-late": "2a, the cell added when the error has stopped falling, a change per step",
-        "2a-sequence": "2a, the cell from the start, a change per sequence",
-        "2a-sequence-squared": "2a, the same, errors with slope",
-        "2b-end": "2b, the cell added late, an error at the end alone",
-        "2b-first": "2b, the cell from the start, an error at the end alone",
-        "2b-squared": "2b, the cell added late, an error at the end alone, with slope",
-        "2b-every": "2b, the cell added late, errors at every step",
-    }
-    rows = [["", "met the rule, mean", "the paper"]]
-    for name, words in names.items():
-        rows.append([words, share_and_mean(name), f"{paper()[name[:2]]['sequences'][-1]:,}"])
-    return table(*rows)
+GRAMMAR = {
+    "choice/1-5-full-equations-squared": "the text, trials 100–129",
+    "parts/1-5-full-gradient-equations": "the text with the full gradient, trials 100–129",
+    "choice/1-5-full-caption-squared": "ranges of the caption, trials 100–129",
+    "parts/1-5-full-gradient-caption": "the same with the full gradient, trials 100–129",
+    "parts/1-5-memory": "caption, a change per step, errors for the memory only, trials 100–129",
+}
 
 
 def paper_gates():
@@ -448,250 +682,130 @@ def paper_gates():
     return table(*rows, *([words, spread(measures[name], ".3f")] for name, words in names.items()))
 
 
+# Other biases and learning rates
+
+
+ROBUST_WORDS = {"zero": "all biases 0 at first", "lower": "lower biases", "random": "random biases",
+                "half-rate": "half the rate", "twice-rate": "twice the rate"}  # fmt: skip
+
+
+def paper_robust():
+    rows = [["row", "the text, but for", "met the last rule", "mean sequences", "ratio to the text's"]]
+    for row in "3a-1", "6a":
+        own = met(point(f"text/{row}")[1])
+        rows.append([row, "–", share(*success(f"text/{row}")), mean_interval(own, ",.0f"), "1"])
+        for name, words in ROBUST_WORDS.items():
+            here = met(point(f"robust/{row}-{name}")[1])
+            ratio = f"{np.mean(here) / np.mean(own):.2f}" if here else "–"
+            rows.append([row, words, share(*success(f"robust/{row}-{name}")), mean_interval(here, ",.0f"), ratio])
+    return table(*rows)
+
+
 TABLES = {
     "paper-rows": paper_rows,
     "paper-tables": paper_tables,
-    "paper-details": paper_details,
+    "paper-text": partial(column_table, "text"),
+    "paper-one": partial(column_table, "one"),
+    "paper-nearest": partial(column_table, "nearest"),
+    "paper-earlier": paper_earlier,
     "paper-readings": paper_readings,
-    "paper-grammar": paper_grammar,
     "paper-task-2": paper_task_2,
-    "paper-gates": paper_gates,
-    "paper-phases": paper_phases,
     "paper-first-pair": paper_first_pair,
+    "paper-lags": paper_lags,
+    "paper-drift": paper_drift,
+    "paper-grammar": paper_grammar,
+    "paper-gates": paper_gates,
+    "paper-robust": paper_robust,
     "paper-front": paper_front,
 }
 
 # ---------------------------------------------------------------------------------------------------- claims
 
 
-def sorted_rows():
-    """Rows by verdict: with at most 1.5 times the paper's sequences, with more sequences, with failed trials."""
-    told_of = verdicts()
-    fail = [name for name, words in told_of.items() if "fails" in words]
-    slow = [name for name, words in told_of.items() if name not in fail and any("slower" in word for word in words)]
-    return [name for name in told_of if name not in fail + slow], slow, fail
+def tally(column):
+    """How the rules of the short rows end in a column, as text; and the numbers (agree, faster, slower, fail, less)."""
+    found = list(verdicts(column).values())
+    agree, faster, slower, fail = (sum(speed == word for speed, _ in found)
+                                   for word in ("agrees", "faster", "slower", "fails"))  # fmt: skip
+    less = sum(less_accurate for _, less_accurate in found)
+    words = f"{agree} agree, {faster} are faster, {slower} slower, {fail} fail"
+    return words, (agree, faster, slower, fail, less)
 
 
-def wrong_rows():
-    """Rows with wrong answers in the paper: rows where we have fewer, and rows where we have more (by an interval)."""
-    fewer, more = [], []
-    for (name, rule), (_, wrong, run) in rules_run().items():
-        if wrong is not None:
-            low, high = bootstrap(told(run, rule, "wrong"))
-            assert high < wrong or low > wrong, f"{name} cannot be told from the paper"
-            (fewer if high < wrong else more).append(name)
-    return fewer, more
-
-
-def row_claims():
-    as_said, slow, fail = sorted_rows()
+def front_of_report():
     n_rules = sum(len(row["sequences"]) for row in paper().values())
-    assert all(len(point(name)[0]["seeds"]) == 30 for name in verdicts())
-    fewer, more = wrong_rows()
-    means = {name: "; ".join(f"{goal:,}" for goal in stated["sequences"]) for name, stated in paper().items()}
-    others = [f"{name} ({words})" for name, words in means.items() if name not in verdicts()]
-    two_rules = [name for name in verdicts() if is_double(name)]
-    claims = [
-        f"**We ran {len(verdicts())} of the paper's {len(paper())} rows, thirty trials each. In {len(as_said)} of them "
-        f"nine trials in ten or more meet the paper's stopping rule, with at most {NEAR} times the paper's sequences. "
-        f"In {len(slow)} they need more sequences, and in {len(fail)} fewer trials meet the rule. In {len(more)} of "
-        f"the {len(fewer + more)} rows for which the paper counts wrong answers, our networks make more.**",
-        f"The {len(verdicts())} rows have {len(rules_run())} rules, because rows {listed(two_rules)} have two.",
-        f"In rows {listed(as_said)}, nine trials in ten or more meet every rule with at most {NEAR} times the paper's "
-        f"sequences. In rows {listed(slow)} they need more. In rows {listed(fail)} fewer trials meet the rules.",
-        f"{len(others)} rows with {n_rules - len(rules_run())} rules were not run. These "
-        f"are, with the paper's means: {listed(others)}.",
-        f"Our mean number of wrong answers is below the paper's in row {listed(fewer)}, and above it in rows "
-        f"{listed(more)}. In each of these rows the interval of our mean excludes the paper's number.",
-    ]
+    assert set(verdicts("text")) == set(verdicts("one")) == set(verdicts("nearest")), "all columns have all rows"
+    assert all(point(point_of(column, name))[0]["seeds"] == [*range(200, 230)]
+               for column in COLUMN_WORDS for name in SHORT_ROWS)  # fmt: skip
+    counts = {column: tally(column)[1] for column in COLUMN_WORDS}
+    ran = len(verdicts("text"))
+    others = [name for name in paper() if name not in SHORT_ROWS]
+    means = {name: "; ".join(f"{goal:,}" for goal in paper()[name]["sequences"]) for name in others}
+    met_by = {column: ran - counts[column][3] for column in counts}
+    counted = sum(wrong is not None for _, _, _, wrong in rules_of())
+    return [
+        f"**Of the {ran} rules of the {len(SHORT_ROWS)} short rows, nine trials in ten meet {met_by['text']} with the "
+        f"text to the letter, {met_by['one']} with one reading for all tasks, and {met_by['nearest']} with the nearest "
+        "reading for each task.**",
+        *(f"- *{COLUMN_WORDS[column]}*: {tally(column)[0]}; {counts[column][4]} of the {counted} rules with wrong "
+          "answers in the paper end less accurate." for column in COLUMN_WORDS),
+        f"The paper has {n_rules} rules in {len(paper())} rows. {len(others)} rows with {n_rules - ran} rules were not "
+        f"run. These are, with the paper's means: {listed([f'{name} ({means[name]})' for name in others])}.",
+    ]  # fmt: skip
+
+
+def rows_with(column, word):
+    """The rules of the short rows with a verdict in a column, in words."""
+    return [f"{name}{f' (rule {rule + 1})' if is_double(name) else ''}"
+            for (name, rule), (speed, _) in verdicts(column).items() if speed == word]  # fmt: skip
+
+
+def headline_claims():
     headline = met(point("6a")[1])
-    claims.append(
+    return [
         f"Row 6a, the task of Figure 1, is the headline: {share(len(headline), 30)} trials meet the rule, after "
-        f"{mean_interval(headline, ',.0f')} sequences on average (the paper: {paper()['6a']['sequences'][0]:,})."
-    )
-    wrong = np.array(told(point("4-1")[1], 0, "wrong"))
-    claims.append(f"In row 4-1, {share((wrong > 3).sum(), len(wrong))} of our trials have more than 3 wrong answers.")
-    goal, run = paper()["3a-1"]["sequences"][0], point("3a-1")[1]
-    filled = np.array([run["cap"] if n is None else n for n in run["rules"][0]["sequences"]])
-    failed = len(filled) - len(met(run, 0))
-    claims.append(
-        f"For rule 1 of row 3a-1 the ratio is {mean_interval(np.array(met(run, 0)) / goal, '.2f')}; with its {failed} "
-        f"failures counted at the cap it would be {mean_interval(filled / goal, '.2f')}."
-    )
-    seconds = {name: point(name)[1]["wall_clock_s"] for name in verdicts() if name != "6a"}  # which make runs again
-    fast, slow = min(seconds, key=seconds.get), max(seconds, key=seconds.get)
-    assert len({point(name)[0]["environment"]["cpu"] for name in seconds}) == 1
-    claims.append(
-        f"On a Xeon the rows took from {seconds[fast]:.0f} s (row {fast}) to {seconds[slow] / 60:.0f} min (row {slow})."
-    )
-    return claims
-
-
-def success(name):
-    """The number of trials of a reading that met the last rule, and the number of all trials."""
-    results, run = reading(name)
-    return len(met(run)), len(results["seeds"])
-
-
-def compare(name, other):
-    """Shares of two readings that met the last rule, and the p-value of Fisher's test, as text."""
-    (k, n), (other_k, other_n) = success(name), success(other)
-    return f"{share(k, n)}", f"{share(other_k, other_n)}", p_value(fisher_test(k, n, other_k, other_n))
-
-
-def nearest(name):
-    """The reading of a row whose mean is nearest to the paper's, among readings that 80 % of trials solve; or None."""
-    goal, found = paper()[name]["sequences"][-1], {}
-    for how, of in readings_of(name).items():
-        if reading(of)[1] is not None and success(of)[0] >= 0.8 * success(of)[1]:
-            found[how] = abs(np.log(np.mean(met(reading(of)[1])) / goal))
-    return min(found, key=found.get) if found else None
-
-
-def ways(task_row):
-    """The readings with which a row was run, over all points."""
-    found = (point(name)[0] for name, line in POINTS.items() if f"--task {task_row} " in f"{line} ")
-    configs = [results["config"] for results in found if results]
-    return {tuple({**lab.Reading()._asdict(), **config}[key] for key in lab.Reading._fields) for config in configs}
-
-
-def reading_claims():
-    tried = {name: sum(reading(of)[1] is not None for of in readings_of(name).values()) for name in READ}
-    followed = [name for name in READ if (how := nearest(name)) and is_chosen(name, how)]
-    assert followed == ["2c-1", "3a-1", "4-1", "6a"] and nearest("1-5") is None
-    most = max(success(of)[0] for of in readings_of("1-5").values())
-    first, late = success("2b-first"), success("2b-end")
-    means = [np.mean(met(reading(name)[1])) for name in ("2b-first", "2b-end")]
-    goal = paper()["2b"]["sequences"][0]
-    assert first[0] >= 0.8 * first[1] and goal < means[0] < means[1], "the other reading is nearer"
-    of_one = [name for name in ("2c-1", "2c-2", "2c-3") if len(ways(name)) == 1]
-    of_6a = [(success(of)[0], np.mean(met(reading(of)[1]))) for of in readings_of("6a").values()]
-    solved_adding = {"caption": reading("4-1-caption-entropy")[1], "equations": reading("4-1-equations-entropy")[1]}
-    pairs = list(zip(*(run["rules"][-1]["sequences"] for run in solved_adding.values())))
-    less = sum(a < b for a, b in pairs if a and b)
-    both = sum(bool(a and b) for a, b in pairs)
-    p = sign_test(both - less, less)
-    assert p < 0.05 and less > both / 2, "adding is faster with the ranges of the caption"
-    without, with_slope, p_slope = compare("4-1-caption-entropy", "4-1-caption-squared")
-    lag_mixed, lag_none, p_lag = compare("2c-1-caption-mixed", "2c-1-caption-entropy")
-    lag_slope = share(*success("2c-1-caption-squared"))
-    p_mixed = p_value(fisher_test(*success("2c-1-caption-mixed"), *success("2c-1-caption-squared")))
-    better, chosen, p_grammar = compare("1-5-caption-mixed-step", "1-5-caption-squared-step")
-    assert fisher_test(*success("1-5-caption-mixed-step"), *success("1-5-caption-squared-step")) > 0.05
-    run = point("3a-1")[1]
-    last = [256 * of_trial for of_trial, n in zip(run["history"]["wrong"][-1], run["rules"][-1]["sequences"]) if not n]
-    assert {round(n) for n in last} == {1, 2}
-    fast, slow = (np.array(met(reading(name)[1])) for name in ("3a-1-caption-squared", "3a-1-equations-squared"))
-    goal_3a = paper()["3a-1"]["sequences"][-1]
-    assert bootstrap(fast)[1] < goal_3a and bootstrap(slow)[1] > bootstrap(fast)[1]
-    return [
-        f"We ran {listed([f'{n} readings of row {name}' for name, n in tried.items()])}, with ten trials each.",
-        f"With ten trials intervals are wide: 0/10 is {share(0, 10)[6:-1]}, 8/10 is {share(8, 10)[6:-1]}, 10/10 is "
-        f"{share(10, 10)[7:-1]}.",
-        f"In task 1 no reading comes near eight trials in ten; the most is {share(most, 10)}.",
-        "Its reading was chosen on trials 0 to 9, which are among those of the main table. Of trials 100 to 109 more "
-        f"meet the rule with the slope plus a tenth ({better} against {chosen}), but we cannot distinguish these two "
-        f"({p_grammar}).",
-        f"The cell from the start comes nearer to the paper ({share(*first)}, mean {means[0]:,.0f}; the paper "
-        f"{goal:,}) than the late cell of the main table ({share(*late)}, mean {means[1]:,.0f}).",
-        f"Rows {listed(of_one)} have one reading each, that of row 2c-1.",
-        f"With the ranges of the caption, {without} meet the rule without the slope and {with_slope} with it "
-        f"({p_slope}).",
-        f"Without the slope, adding takes fewer sequences with the ranges of the caption than with those of the "
-        f"equations: {less} of {both} pairs of trials (sign test, {p_value(p)}).",
-        f"With the slope plus a tenth, {lag_mixed} trials meet the rule. With the slope alone {lag_slope} do "
-        f"({p_mixed} against the first), and without the slope {lag_none} ({p_lag} against the first).",
-        f"With the ranges of the caption the mean is {mean_interval(fast, ',.0f')} sequences, with those of the "
-        f"equations {mean_interval(slow, ',.0f')}; the paper has {goal_3a:,}.",
-        f"The {len(last)} trials of row 3a-1 that fail have one or two wrong answers in their test set of 256 "
-        "sequences.",
-        f"With each of the {len(of_6a)} readings at least {min(k for k, _ in of_6a)} of 10 trials meet the rule. The "
-        f"means lie between {min(mean for _, mean in of_6a):,.0f} and {max(mean for _, mean in of_6a):,.0f}.",
+        f"{mean_interval(headline, ',.0f')} sequences on average (the paper: {paper()['6a']['sequences'][0]:,}).",
     ]
 
 
-SHOWN = 1  # the recorded sequence of Figure 4
-RIGHT = 0.05  # a part of task 1 counts as learned below this share of wrong strings
-
-
-def has_learned(name, part):
-    """Which trials of a point have learned the grammar or the memory of task 1 (S,)."""
-    return np.array(point(name)[1]["measures"][f"{part}_wrong"], float) < RIGHT
-
-
-def learned(name, part):
-    """The number of trials of a point that have learned the grammar or the memory of task 1, and of all trials."""
-    return int(has_learned(name, part).sum()), len(has_learned(name, part))
-
-
-def grammar_claims():
-    rows = ("1-1", "1-2", "1-3", "1-5")
-    memory = [learned(name, "memory")[0] for name in rows]
-    grammar = [learned(name, "grammar")[0] for name in (*rows, "1-4")]
-    parts = [np.concatenate([has_learned(name, part) for name in rows]) for part in ("memory", "grammar")]
-    memory_only, grammar_only = int((parts[0] & ~parts[1]).sum()), int((parts[1] & ~parts[0]).sum())
-    p_parts = sign_test(memory_only, grammar_only)
-    assert p_parts < 0.05 and memory_only > grammar_only
-    parts = [has_learned("1-4", part) for part in ("memory", "grammar")]
-    counts = int((parts[0] & ~parts[1]).sum()), int((parts[1] & ~parts[0]).sum())
-    assert sign_test(*counts) < 0.05 and counts[0] < counts[1]
-    alone = reading("1-5-memory")[1]
-    assert len(met(alone)) == 10 and bootstrap(met(alone))[1] < paper()["1-5"]["sequences"][0] / 2
-    points = [reading_point(name) for name in ("1-5-equations-squared-sequence", "1-5-equations-full")]
-    of_memory, of_grammar = ([learned(name, part) for name in points] for part in ("memory", "grammar"))
-    p_memory, p_grammar = (fisher_test(*cut, *full) for cut, full in (of_memory, of_grammar))
-    assert p_memory < 0.05 < p_grammar and of_memory[1][0] > of_memory[0][0]
-    full = point(reading_point("1-5-full"))[1]
-    other = [learned(reading_point(f"1-5-caption-{name}"), "memory") for name in ("full", "squared-sequence")]
-    p_other = fisher_test(*other[0], *other[1])
-    assert p_other > 0.05 and other[0][0] < other[1][0]
-    first = [has_learned("1-1", part) for part in ("memory", "grammar")]
-    alone_1 = int((first[0] & ~first[1]).sum()), int((first[1] & ~first[0]).sum())
-    assert sign_test(*alone_1) > 0.05
-    return [
-        f"With errors only where the memory is needed, all ten trials ({share(len(met(alone)), 10)}) learn it, after "
-        f"{mean_interval(met(alone), ',.0f')} sequences.",
-        f"In rows {listed(rows)} the memory is learned by {listed(list(map(str, memory)))} of 30 trials, in row 1-4 by "
-        f"{share(*learned('1-4', 'memory'))}.",
-        f"The grammar is learned by {min(grammar)} to {max(grammar)} of 30 trials of a row. Over rows {listed(rows)}, "
-        f"{memory_only} trials learn the memory only and {grammar_only} the grammar only (sign test, "
-        f"{p_value(p_parts)}); in row 1-1 alone {alone_1[0]} and {alone_1[1]} ({p_value(sign_test(*alone_1))}), in row "
-        f"1-4 {counts[0]} and {counts[1]} ({p_value(sign_test(*counts))}).",
-        f"With the ranges of the caption it is {share(*other[0])} with the full gradient and {share(*other[1])} with "
-        f"the truncated one; we cannot distinguish these ({p_value(p_other)}).",
-        f"With the full gradient {share(*of_memory[1])} trials learn the memory, with the truncated one "
-        f"{share(*of_memory[0])} ({p_value(p_memory)}). The grammar is learned by {share(*of_grammar[1])} and "
-        f"{share(*of_grammar[0])}; we cannot distinguish these two ({p_value(p_grammar)}).",
-        f"With thirty trials and the full gradient, {share(len(met(full)), 30)} meet the rule.",
-    ]
+def choice_claims():
+    """The readings of the columns are those that their rules choose on trials 100 to 129."""
+    compared = [*READ, "2a", "2b"]
+    for row in compared:
+        candidates = [name for name in POINTS if name.startswith(f"choice/{row}-")]
+        chosen = nearest(row, candidates)
+        assert is_column(chosen, "nearest"), f"{chosen} is the nearest reading of row {row}"
+    return []
 
 
 def lag_claims():
-    names = ("2c-1", "2c-2", "2c-3")
-    plateau = [first_reached(name, 0.9) for name in names]
-    gone = [share(np.isfinite(first).sum(), len(first)) for first in plateau]
-    assert np.median(plateau[0]) < np.median(plateau[1]) < np.median(plateau[2]) == np.inf
-    median = [np.median(first[np.isfinite(first)]) for first in plateau]
-    almost, all_right = (np.median(first_reached("2c-1", level)) for level in (0.001, 0.0))
-    before, after = first_reached("readings/2c-2-caption-mixed", 0.9), first_reached("readings/2c-2-rate", 0.9)
-    sooner, later = int((after < before).sum()), int((after > before).sum())
-    assert sign_test(sooner, later) > 0.05
-    twice_rate = met(point("readings/2c-1-rate")[1])
-    assert bootstrap(twice_rate)[1] < paper()["2c-1"]["sequences"][0]
-    k, n = success("2c-2-rate")
-    assert k < ENOUGH * n
+    (power, (low, high)), theirs = (
+        exponent_interval("gates"),
+        exponent([paper()[name]["sequences"][0] for name in LAGS]),
+    )
+    full, gates = (drift("2c-3", way, "state_at") for way in ("full", "gates"))
+    assert full.min() > gates.max(), "in every trial states drift further"
+    slopes = [100 * np.median(drift("2c-3", way, "slope_at")) for way in ("full", "gates")]
+    counts = [success(f"lags/{name}-gates") for name in LAGS]
+    ratios = [ratio_interval(point(f"lags/{name}-gates")[1], name, 0)[0] for name in LAGS]
+    assert all(k >= ENOUGH * n for k, n in counts) and all(1 / 1.3 <= ratio <= 1.3 for ratio in ratios)
+    text = [success(f"text/{name}") for name in LAGS]
     return [
-        f"In row 2c-1, with 50 distractors, {gone[0]} trials leave it, after a median of {median[0]:,.0f} sequences.",
-        f"In row 2c-2, with 100, {gone[1]} leave it, after a median of {median[1]:,.0f}.",
-        f"In row 2c-3, with 200, {gone[2]} leave it before we stopped.",
-        f"In row 2c-1 the median trial has at most 0.1 % wrong after {almost:,.0f} sequences, and none after "
-        f"{all_right:,.0f}.",
-        "A higher learning rate is enough in row 2c-1, but not in row 2c-2. At twice the rate, row 2c-1 takes "
-        f"{mean_interval(twice_rate, ',.0f')} sequences, fewer than the paper's 30,000. In row 2c-2, {share(k, n)} "
-        "trials then meet the rule within twice the paper's mean.",
-        f"Twice the rate lets {sooner} of these 10 trials leave the plateau sooner and {later} later (sign test, "
-        f"{p_value(sign_test(sooner, later))}); we cannot distinguish the two rates.",
+        f"With cells that receive inputs only, {listed([f'{k}/{n}' for k, n in counts])} trials meet the rule with "
+        f"{listed([str(lab.ROWS[name].task.lag) for name in LAGS])} distractors, and the means are "
+        f"{listed([f'{ratio:.2f}' for ratio in ratios])} times the paper's.",
+        f"With the text's connections it is {listed([f'{k}/{n}' for k, n in text])}.",
+        f"The number of sequences grows as the power {power:.2f} [{low:.2f}–{high:.2f}] of the number of symbols; the "
+        f"paper's grows as the power {theirs:.2f}.",
+        f"With 200 distractors the mean size of a state at the end of a sequence is {np.median(full):.1f} "
+        f"[{full.min():.1f}–{full.max():.1f}] with the text's connections (median and range of thirty trials), and "
+        f"{np.median(gates):.2f} [{gates.min():.2f}–{gates.max():.2f}] if cells receive inputs only.",
+        f"The slope of h is then {slopes[0]:.0f} % of its largest value with the text's connections, and "
+        f"{slopes[1]:.0f} % without those into cells.",
     ]
+
+
+SHOWN = 1  # the recorded sequence of the picture of gates and states
 
 
 def changes_at_marks():
@@ -722,7 +836,7 @@ def gate_claims():
         f"In all {len(here)} trials of row 6a there is a block whose input gate is on average at least "
         f"{at_least(here.min())} at X and Y, and at most {at_most(elsewhere.max())} on average at the other steps.",
         f"They show trial {record}, which is number {place} of {len(sequences)} by sequences to the rule.",
-        f"The states of block 1 jump at X and Y, but they also drift: in Figure 4, X and Y make "
+        f"The states of block 1 jump at X and Y, but they also drift: in Figure FIGURE_GATES, X and Y make "
         f"{100 * first[SHOWN, 0]:.0f} % and {100 * first[SHOWN, 1]:.0f} % of all changes of its two states, and over "
         f"the {len(shares)} recorded sequences {100 * first.min():.0f} to {100 * first.max():.0f} %.",
         f"For the states of block 2 it is at most {100 * second.max():.0f} %: they drift during the whole sequence.",
@@ -730,19 +844,19 @@ def gate_claims():
 
 
 def report_claims():
-    return [*row_claims(), *reading_claims(), *grammar_claims(), *lag_claims(), *gate_claims()]
+    return [*front_of_report(), *headline_claims(), *choice_claims(), *lag_claims(), *gate_claims()]
 
 
 def front_claims():
-    as_said, _, _ = sorted_rows()
-    fewer, more = wrong_rows()
+    counts = {column: tally(column)[1] for column in COLUMN_WORDS}
+    met_by = {column: len(verdicts(column)) - counts[column][3] for column in counts}
     return [
-        f"**In {len(as_said)} of {len(verdicts())} rows, nine trials in ten or more met the rule, after at most {NEAR} "
-        "times the paper's sequences.**",
-        f"Where the paper counts wrong answers, we have more in {len(more)} of {len(fewer + more)} rows.",
-        f"Same: within a factor of {NEAR} (grey band).",
-        f"{len(paper()) - len(verdicts())} of the {len(paper())} rows of 1997 were not run",
+        f"**Of {len(verdicts('text'))} stopping rules, nine trials in ten meet {met_by['text']} with the paper's text to "
+        f"the letter. They meet {met_by['one']} if cells receive inputs only, and {met_by['nearest']} with the nearest "
+        "reading for each task.**",
+        f"{len(paper()) - len(SHORT_ROWS)} of the {len(paper())} rows of 1997 were not run",
     ]
 
 
+FILES = {"results/lstm_1997/columns.json": columns_text}
 CLAIMS = {"results/lstm_1997/README.md": report_claims, "README.md": front_claims}

@@ -1,6 +1,7 @@
 """lstm_1997.py: its table, its generators, its truncated gradient, its stopping rules, its runs."""
 
 import ast
+import itertools
 import json
 import math
 import re
@@ -10,6 +11,7 @@ import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import ROOT, load, options_of
@@ -1013,7 +1015,7 @@ BAD = (
     ("--update step", "no effect on task 6a"), ("--test-every 50", "no effect on task 6a"),
     ("--task 2a --recurrence none", "no effect on task 2a"), ("--task 2b --output-bias", "no effect on task 2b"),
     ("--task 2c-1 --input-biases=-1,-2", "no effect on task 2c"), ("--input-biases=-1,x", "nor random"),
-    ("--output-biases=-1", "row 6a has 2 blocks"), ("--recurrence some", "some"), ("--strings drawn", "--strings"),
+    ("--output-biases=-1,-2,-3", "row 6a has 2 blocks"), ("--recurrence some", "some"), ("--strings drawn", "--strings"),
     ("--task 2c-1 --cell first", "no effect on task 2c"), ("--task 2a --errors end", "no effect on task 2a"),
     ("--first-pair counted", "no effect on task 6a"), ("--record 40", "not one of the seeds"),
     ("--dtype int8", "int8"), ("--stepz 5", "--stepz"), ("--task 2b --ranges caption", "no effect on task 2b"),
@@ -1111,11 +1113,52 @@ def test_renderers_name_the_rank_of_the_recorded_trial(script):
     assert "trial 9, which did not meet" in module.standing(results | {"recorded": 2}, run)
 
 
+def made_up(name, k, ratio, wrong, rng):
+    """A run of a row: k of 30 trials meet all rules, near a ratio to the paper's mean. wrong: their wrong answers."""
+    rules = []
+    for goal in study.paper()[name]["sequences"]:
+        tests = {"sequences": rng.normal(ratio * goal, goal / 10, 30), "wrong": rng.poisson(wrong, 30)}
+        rules.append({key: [*values[:k], *[None] * (30 - k)] for key, values in tests.items()})
+    return {"rules": rules, "cap": 5 * study.paper()[name]["sequences"][-1]}
+
+
 def test_the_picture_of_all_rows_has_the_intervals_and_verdicts_of_the_table():
-    module = load("visualize/lstm_1997.py")
-    assert (study.ENOUGH, study.NEAR) == (module.SOLVED, module.NEAR) and study.TASK_WORDS == module.TASKS
-    values = np.random.default_rng(0).normal(size=30)
+    module, rng, seen = load("visualize/lstm_1997.py"), np.random.default_rng(0), set()
+    assert (study.ENOUGH, study.FEW) == (module.SOLVED, module.FEW) and study.TASK_WORDS == module.TASKS
+    assert list(study.COLUMN_WORDS) == list(module.COLUMNS)
+    values = rng.normal(size=30)
     assert tuple(module.interval(values)) == report.bootstrap(values)
+    for name, k, ratio in itertools.product(("1-1", "3b-1", "6a"), (0, 4, 26, 27, 30), (0.5, 1, 2)):
+        run, stated = made_up(name, k, ratio, 20, rng), study.paper()[name]
+        for rule in range(len(stated["sequences"])):
+            theirs, interval = study.ratio_interval(run, name, rule)
+            ours, found = module.ratio_interval(run, stated, rule)
+            assert ours == theirs and (tuple(found) if k >= study.FEW else found) == interval
+            seen.add(module.verdict(run, stated, rule))
+            assert module.verdict(run, stated, rule) == study.verdict(run, name, rule)
+    assert {speed for speed, _ in seen} == {"agrees", "faster", "slower", "fails"} and ("agrees", True) in seen
+
+
+def test_the_picture_of_all_rows_names_what_is_shared_and_what_has_not_finished():
+    module, columns = load("visualize/lstm_1997.py"), {}
+    done = {"seeds": list(range(200, 230)), "runs": {"6a": made_up("6a", 30, 1, 0, np.random.default_rng(0))}}
+    for column in module.COLUMNS:
+        columns[column] = dict.fromkeys(study.SHORT_ROWS) | {"6a": done}
+    with plt.rc_context():
+        plt.style.use(ROOT / "visualize" / "lab.mplstyle")
+        figure = module.summary(columns, study.paper())
+    words = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert ["as in (a)" in some for some in words] == [False, True, True]
+    assert all("not finished" in some for some in words)
+    assert "1 of 1 rules with (a), 1 of 1 rules with (b)" in figure.texts[0].get_text()
+    plt.close(figure)
+
+
+def test_the_picture_of_states_has_the_steps_and_rows_of_the_study():
+    module = load("visualize/lstm_1997.py")
+    assert module.LAGS == {name: lab.ROWS[name].task.lag for name in study.LAGS}
+    assert list(module.RECEIVERS) == list(study.RECURRENT)
+    assert all(list(study.steps_of(lab.ROWS[name])) == list(module.steps_of(lag)) for name, lag in module.LAGS.items())
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

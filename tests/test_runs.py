@@ -568,7 +568,10 @@ def test_renderers_name_what_is_missing_or_damaged(name, folder, quick, tmp_path
     fails("other")
 
 
-@pytest.mark.parametrize("path", [path for path in RENDERERS if path != "visualize/benchmarks.py"])
+OF_STUDIES = [f"visualize/{name}.py" for name in ("benchmarks", "error_flow_1997", "grammar_1997")]  # of many runs
+
+
+@pytest.mark.parametrize("path", [path for path in RENDERERS if path not in OF_STUDIES])
 def test_renderers_say_which_run_they_draw_and_which_is_newer(path, tmp_path, monkeypatch, capsys):
     renderer = load(path)
     monkeypatch.chdir(tmp_path)

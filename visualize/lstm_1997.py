@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Draw a run of lstm_1997.py, and all rows of the paper's tables that were run, into viz/lstm_1997/*.png.
+"""Draw a run of lstm_1997.py, and the rows of the paper's tables that were run, into viz/lstm_1997/*.png.
 
-It reads results.json and snapshots.npz of the run and results.json of the rows; it trains nothing.
+It reads results.json and snapshots.npz of the run, columns.json, which names the runs of the rows with each reading of
+the paper, results.json of these, and measures.json of states in task 2c. It trains nothing.
 """
 # /// script
 # requires-python = ">=3.11"
@@ -10,6 +11,7 @@ It reads results.json and snapshots.npz of the run and results.json of the rows;
 
 import argparse
 import io
+import itertools
 import json
 import re
 import shlex
@@ -28,7 +30,20 @@ import matplotlib.pyplot as plt
 EXPERIMENT = "lstm_1997"
 HEADLINE = "6a"
 ROOT = Path(__file__).resolve().parent.parent
-SOLVED, NEAR = 0.9, 1.5  # least share of trials that meet a rule; largest ratio to the paper's sequences
+SOLVED = 0.9  # a rule counts as met at this share of trials
+FEW = 5  # no interval for means of fewer trials
+COLUMNS = {  # readings of the paper
+    "text": "(a) the text to the letter",
+    "one": "(b) one reading for all tasks",
+    "nearest": "(c) the nearest for each task",
+}
+LAGS = {"2c-1": 50, "2c-2": 100, "2c-3": 200, "2c-4": 500}  # rows of task 2c, and their least number of distractors
+LONG = "2c-3"  # the row whose states are drawn
+RECEIVERS = {  # readings of who receives the outputs of units, their words and roles
+    "full": ("cells receive units and inputs", "other"),
+    "gates": ("cells receive inputs only", "ours"),
+    "none": ("gates too receive inputs only", "third"),
+}
 TASKS = {
     "1": "Reber grammar", "2a": "without noise", "2b": "no regularities", "2c": "very long lags", "3a": "two sequences",
     "3b": "noise on the signal", "3c": "noisy targets", "4": "adding", "5": "multiplication", "6a": "order of two",
@@ -38,7 +53,8 @@ SYMBOLS = "EBabcdXY"  # of task 6
 WINDOWS = {"6a": ((10, 20), (50, 60)), "6b": ((10, 20), (33, 43), (66, 76))}  # possible steps of X and Y in task 6
 CLASSES = {"6a": "QRSU", "6b": "QRSUVABC"}
 SHOWN = {"6a": 1, "6b": 1}  # the recorded sequence to draw, with X and Y; in other tasks 0
-MARKED, NEARBY, QUIET = "0.85", "0.92", "0.45"  # grey levels: marked steps, near the paper, less important parts
+MARKED, EMPTY, QUIET = "0.85", "0.95", "0.45"  # grey levels: marked steps, nothing to show, less important parts
+BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # the background of letters
 
 
 def command_of(run):
@@ -130,13 +146,25 @@ def save_picture(figure, path):
     print(path)
 
 
-def rows_run():
-    """{row: its results} of all rows in results/, in the order of the paper's tables."""
-    folder = ROOT / "results" / EXPERIMENT
-    headline, _ = load_run(folder / HEADLINE, EXPERIMENT, f"python3 {EXPERIMENT}.py", arrays=False)
-    names = headline["runs"][HEADLINE]["paper"]
-    return {name: load_run(folder / name, EXPERIMENT, f"python3 -m studies run {EXPERIMENT}/{name}", arrays=False)[0]
-            for name in names if (folder / name / "results.json").exists()}  # fmt: skip
+def point(name):
+    """results.json of a run of the studies, with its measures. None if it has not finished."""
+    folder = ROOT / "results" / EXPERIMENT / name
+    if not (folder / "results.json").exists():
+        return None
+    return load_run(folder, EXPERIMENT, f"python3 -m studies run {EXPERIMENT}/{name}", arrays=False)[0]
+
+
+def columns_run():
+    """{column: {row: its run}} of the readings (None: not finished). Columns with the same reading share runs."""
+    path = ROOT / "results" / EXPERIMENT / "columns.json"
+    try:
+        places = json.loads(path.read_text())
+        found = {name: point(name) for name in {name for rows in places.values() for name in rows.values()}}
+        return {column: {row: found[places[column][row]] for row in places[column]} for column in COLUMNS}
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: python3 -m studies tables")
+    except (ValueError, KeyError, AttributeError):
+        sys.exit(f"{path} is damaged, or not of this program")
 
 
 def sequences(values):
@@ -186,95 +214,260 @@ def met_by(run, rule=-1):
     return np.array([n for n in run["rules"][rule]["sequences"] if n is not None], dtype=float)
 
 
-def beside(axis, place, words, colour="black"):
-    """Write words to the right of a line of an axis."""
-    axis.text(1.01, place, words, transform=axis.get_yaxis_transform(), va="center", fontsize=10, color=colour)
+def beside_the_paper(values, trials, combine, draws=10000):
+    """The 95 % interval of combine(our mean, the paper's mean), if the paper's trials vary as ours; as in the tables.
+
+    Both means are drawn from our values, ours of as many as there are, the paper's of its number of trials.
+    """
+    rng = np.random.default_rng(0)
+    ours, theirs = (values[rng.integers(len(values), size=(draws, n))].mean(axis=1) for n in (len(values), trials))
+    return np.percentile(combine(ours, theirs), [2.5, 97.5])
 
 
-def summary(made):
-    """For every row and rule: sequences that our trials needed, their mean, and the paper's mean."""
-    paper = next(iter(made.values()))["runs"]
-    paper = next(iter(paper.values()))["paper"]
-    rules = [(name, rule) for name, row in paper.items() for rule in range(len(row["sequences"]))]
-    places = [(name, rule) for name, rule in rules if name in made]
-    others = list(dict.fromkeys(name.split("-")[0] for name, _ in rules if name not in made))
-    lines = len(places) + len(others)
-    size, heights = (10, 0.26 * lines + 2.6), (len(places), max(len(others), 1))
-    figure, (axis, strip) = plt.subplots(2, 1, figsize=size, sharex=True, height_ratios=heights)
-    n_solved, n_near = 0, 0
-    for place, (name, rule) in enumerate(places):
-        run, n, stated = made[name]["runs"][name], len(made[name]["seeds"]), paper[name]["sequences"][rule]
-        met = met_by(run, rule)
-        axis.fill_betweenx([place - 0.4, place + 0.4], stated / NEAR, stated * NEAR, color=NEARBY, linewidth=0)
-        solved = len(met) >= SOLVED * n
-        n_solved += solved
-        n_near += solved and met.mean() <= NEAR * stated
-        spread = place + 0.3 * np.linspace(-1, 1, len(met))[np.random.default_rng(0).permutation(len(met))]
-        axis.plot(met, spread, **role("one") | {"linestyle": "None"}, markersize=6)
-        axis.plot(stated, place, **role("paper") | {"linestyle": "None"}, markersize=7, zorder=3)
-        if len(met):
-            if len(met) >= 5:
-                axis.plot(interval(met), [place, place], color=role("ours")["color"], linewidth=4, alpha=0.45, zorder=3)
-            filled = {} if solved else {"markerfacecolor": "white"}
-            axis.plot(met.mean(), place, **role("ours") | filled, markersize=8, zorder=4)
-        if len(met) < n:
-            axis.plot(run["cap"], place, "x", color=QUIET, markersize=7, zorder=2)
-        beside(axis, place, f"{len(met)} of {n}", "black" if solved else QUIET)
-    beside(axis, -0.9, "met it")
-    labels = [f"{name} {TASKS[name.split('-')[0]]}" for name, _ in places]
-    for k, (name, rule) in enumerate(places):
-        labels[k] += f", rule {rule + 1}" if len(paper[name]["sequences"]) > 1 else ""
-    axis.set(ylim=(len(places) - 0.4, -0.6), yticks=range(len(places)), yticklabels=labels)
-    for place, task in enumerate(others):
-        names = [name for name in paper if name.split("-")[0] == task and name not in made]
-        stated = sorted(n for name in names for n in paper[name]["sequences"])
-        strip.plot(stated, place + apart(stated), **role("paper") | {"linestyle": "None"}, markersize=6)
-        beside(strip, place, f"{len(stated)}")
-    strip.set(yticks=range(len(others)), yticklabels=[f"{task} {TASKS[task]}" for task in others])
-    strip.set(xscale="log", ylim=(max(len(others), 1) - 0.4, -0.6))
-    strip.set_xlabel("training sequences until the stopping rule is met")
-    words = f"{len(rules) - len(places)} rules of {len(paper) - len(made)} rows were not run: the paper's means"
-    strip.set_title(f"{words} (right: how many)", fontsize=11)
-    for part, tasks in (axis, [name.split("-")[0] for name, _ in places]), (strip, others):
-        edges = [place - 0.5 for place in range(1, len(tasks)) if tasks[place] != tasks[place - 1]]
-        part.hlines(edges, 0, 1, transform=part.get_yaxis_transform(), color="0.8", linewidth=0.8)
-        part.tick_params(axis="y", labelsize=10, length=0)
-        part.grid(False, axis="y")
-    marks = {"linestyle": "None", "markersize": 8}
-    hollow = role("ours") | marks | {"markerfacecolor": "white"}
-    handles = {
-        "our mean, nine trials in ten or more met it": plt.Line2D([], [], **role("ours") | marks),
-        "our mean, fewer met it": plt.Line2D([], [], **hollow),
-        "95 % interval of our mean": plt.Line2D([], [], color=role("ours")["color"], linewidth=4, alpha=0.45),
-        "the paper's mean": plt.Line2D([], [], **role("paper") | marks),
-        f"within a factor of {NEAR} of it": plt.Rectangle((0, 0), 1, 1, color=NEARBY),
-        "one of our trials": plt.Line2D([], [], **role("one") | marks),
-        "the other trials stopped here": plt.Line2D([], [], color=QUIET, marker="x", **marks),
-    }
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
-    n = {len(made[name]["seeds"]) for name in made}
+def ratio_interval(run, stated, rule):
+    """Our mean number of sequences divided by the paper's, and its interval; None if no trial, or few, met the rule.
+
+    stated: the paper's figures of the row.
+    """
+    values, goal = met_by(run, rule), stated["sequences"][rule]
+    if not len(values):
+        return None, None
+    mean, n = values.mean(), stated["trials"]
+    if len(values) < FEW:
+        return mean / goal, None
+    return mean / goal, beside_the_paper(values, n, lambda ours, theirs: ours / goal * mean / theirs)
+
+
+def verdict(run, stated, rule):
+    """The verdict on a rule: fails, agrees, faster or slower; and whether the networks are less accurate."""
+    tests, wrong = run["rules"][rule], stated["wrong"][rule]
+    if len(met_by(run, rule)) < SOLVED * len(tests["sequences"]):
+        return "fails", False
+    low, high = ratio_interval(run, stated, rule)[1]
+    less_accurate = False
+    if wrong is not None:
+        wrong = wrong * 2560 if wrong < 1 else wrong
+        ours = np.array([value for value in tests["wrong"] if value is not None], dtype=float)
+        more = beside_the_paper(ours, stated["trials"], lambda mean, theirs: mean - theirs + ours.mean() - wrong)
+        less_accurate = bool(more[0] > 0)
+    return "faster" if high < 1 else "slower" if low > 1 else "agrees", less_accurate
+
+
+WIDEST = 8  # the axis of ratios goes from 1 / WIDEST to WIDEST
+
+
+def summary(columns, paper):
+    """For every rule that was run and each reading: our mean number of sequences divided by the paper's mean."""
+    rows = columns["text"]
+    rules = [(name, rule) for name in paper if name in rows for rule in range(len(paper[name]["sequences"]))]
+    size = (10, 0.235 * len(rules) + 4)
+    figure, axes = plt.subplots(1, len(columns), figsize=size, sharex=True, sharey=True)
+    met, before = {}, {}  # numbers of rules that were met, and that have finished; the columns to the left
+    for axis, (column, runs) in zip(axes, columns.items()):
+        axis.axvline(1, **role("paper") | {"marker": "None", "linewidth": 1.3}, zorder=1)
+        speeds, lines = [], []  # lines: what is written in place of a ratio
+        for place, (name, rule) in enumerate(rules):
+            results, words = runs[name], "not finished"
+            if results:
+                found = verdict(results["runs"][name], paper[name], rule)
+                speeds.append(found[0])
+                words = next((f"as in {COLUMNS[of][:3]}" for of in before if before[of][name] is results), "")
+            if not words:
+                draw_ratio(axis, place, results["runs"][name], paper[name], rule, found)
+            lines.append(words)
+        note(axis, lines)
+        before[column] = runs
+        agree, faster, slower = (speeds.count(word) for word in ("agrees", "faster", "slower"))
+        n_met = agree + faster + slower
+        met[column] = n_met, len(speeds)
+        words = f"$\\mathbf{{{n_met}}}$ of {len(speeds)} rules met:\n{agree} agree, {faster} faster, {slower} slower"
+        axis.set_title(f"{COLUMNS[column]}\n{words}", fontsize=10.5)
+    lay_out_ratios(axes, paper, rules)
+    others = [name for name in paper if name not in rows]
+    n_others = sum(len(paper[name]["sequences"]) for name in others)
+    words = f"Not run: the {n_others} rules of rows {listed(others)}.\n"
+    words += "A mean agrees if its interval contains 1. Less accurate: more wrong answers than in the paper."
+    figure.legend(*zip(*marks_of_ratios()), loc="outside lower center", ncols=5, title=words, title_fontsize=10)
+    made = [results for runs in columns.values() for results in runs.values() if results]
+    trials = " and ".join(sorted({f"{len(of['seeds'])} trials ({span(of['seeds'])})" for of in made})) or "no trials"
+    if any(n_finished < len(rules) for _, n_finished in met.values()):
+        title = "Some rows have not finished. Of the others, nine trials in ten meet\n"
+        title += listed([f"{k} of {n} rules with {COLUMNS[column][:3]}" for column, (k, n) in met.items()])
+    else:
+        title = (
+            f"Nine trials in ten meet {met['text'][0]} of {len(rules)} stopping rules with the text to the letter,\n"
+        )
+        title += f"{met['one'][0]} with one reading for all tasks, "
+        title += f"{met['nearest'][0]} with the nearest reading for each task"
     heading(
         figure,
-        f"At least nine trials in ten met {n_solved} of the {len(places)} stopping rules that we ran;\n"
-        f"{n_near} of the {n_solved} need at most {NEAR} times the paper's sequences",
-        f"{len(made)} of {len(paper)} rows, {'/'.join(map(str, sorted(n)))} trials each; a line is a rule of a row.\n"
-        "The reading of the paper was chosen for each task, mostly so as to come near its means.",
+        title,
+        f"Means of the trials that met the rule, of {trials}. Readings (b) and (c) were chosen on trials 100–129.\n"
+        "The paper gives no spread. The interval is that of the ratio if the paper's trials vary as ours do.",
     )
     return figure
 
 
-def apart(values, least=1.06):
-    """Offsets of marks for sorted values on a log axis: equal and nearly equal values are drawn above each other."""
-    near = np.array([k > 0 and value < least * values[k - 1] for k, value in enumerate(values)])
-    return np.where(near, -0.22, np.where(np.append(near[1:], False), 0.22, 0))
+def lay_out_ratios(axes, paper, rules):
+    """Labels and scales of axes with a line for each rule (row, rule), and lines between tasks."""
+    labels, tasks = [], [name.split("-")[0] for name, _ in rules]
+    for name, rule in rules:
+        labels.append(f"{name} {TASKS[name.split('-')[0]]}")
+        labels[-1] += f", rule {rule + 1}" if len(paper[name]["sequences"]) > 1 else ""
+    axes[0].set(ylim=(len(rules) - 0.5, -0.5), yticks=range(len(rules)), yticklabels=labels)
+    axes[0].set(xscale="log", xlim=(1 / WIDEST, WIDEST), xticks=(0.2, 0.5, 1, 2, 5))
+    axes[1].set_xlabel("our mean number of sequences / the paper's mean    (left of 1: we are faster)")
+    edges = [place - 0.5 for place in range(1, len(tasks)) if tasks[place] != tasks[place - 1]]
+    for axis in axes:
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_locator(plt.NullLocator())
+        axis.hlines(edges, 0, 1, transform=axis.get_yaxis_transform(), color="0.8", linewidth=0.8)
+        axis.tick_params(axis="y", labelsize=10, length=0)
+        axis.grid(False, axis="y")
 
 
-def learning_curves(made):
-    """Shares of trials that have half of the answers right, and that have met the last rule, over training."""
+def marks_of_ratios():
+    """[(a mark in pictures of ratios, what it means)]."""
+    ours, paper = role("ours") | {"linestyle": "None", "markersize": 7}, role("paper") | {"marker": "None"}
+    return [
+        (plt.Line2D([], [], **ours), "nine trials in ten or more met the rule"),
+        (plt.Line2D([], [], **ours | {"markerfacecolor": "white"}), "fewer met it (k/n did)"),
+        (plt.Line2D([], [], **ours | {"marker": "x"}), "none met it"),
+        (plt.Line2D([], [], color=role("ours")["color"], linewidth=4, alpha=0.45), "95 % interval"),
+        (plt.Line2D([], [], **paper, linewidth=1.3), "the paper"),
+    ]
+
+
+def note(axis, lines):
+    """Write the words of lines without a ratio on grey, once for neighbouring lines with the same words."""
+    first = 0
+    for words, group in itertools.groupby(lines):
+        last = first + len(list(group)) - 1
+        if words:
+            axis.axhspan(first - 0.5, last + 0.5, color=EMPTY, linewidth=0, zorder=1.5)
+            axis.text(1, (first + last) / 2, words, ha="center", va="center", fontsize=10, color=QUIET)
+        first = last + 1
+
+
+def draw_ratio(axis, place, run, stated, rule, found):
+    """Draw the ratio of our mean to the paper's and its interval in a line of an axis. found: the verdict."""
+    ratio, ends = ratio_interval(run, stated, rule)
+    k, n = len(met_by(run, rule)), len(run["rules"][rule]["sequences"])
+    fails, less_accurate = found[0] == "fails", found[1]
+    low, high = (ratio, ratio) if ends is None else np.clip(ends, 1 / WIDEST, WIDEST)
+    if ratio is None:
+        low = high = WIDEST
+        axis.plot(WIDEST, place, **role("ours") | {"marker": "x"}, markersize=7, clip_on=False, markeredgewidth=2)
+    else:
+        axis.plot([low, high], [place, place], color=role("ours")["color"], linewidth=4, alpha=0.45, zorder=2)
+        filled = {"markerfacecolor": "white"} if fails else {}
+        axis.plot(ratio, place, **role("ours") | filled, markersize=7, zorder=3)
+    words = f"{k}/{n}" if fails else "less accurate" if less_accurate else ""
+    left = high * (2.2 if fails else 4.5) > WIDEST
+    style = {"textcoords": "offset points", "va": "center", "fontsize": 10, "color": QUIET}
+    to, where = ((-7, -1), low) if left else ((7, -1), high)
+    axis.annotate(words, (where, place), to, ha="right" if left else "left", bbox=BEHIND if words else None, **style)
+
+
+def span(seeds):
+    """Trials as text: 200–229."""
+    whole = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
+    return f"{seeds[0]}–{seeds[-1]}" if whole else ", ".join(map(str, seeds))
+
+
+def steps_of(lag):
+    """The steps, from 1, at which states of task 2c are measured: from 2, x or y, to the last certain distractor."""
+    return np.unique(np.geomspace(2, lag + 2, 20).round().astype(int))
+
+
+def drift(paper):
+    """Task 2c and who receives the outputs of units: states and slopes of h by step; trials that meet the rule."""
+    figure, axes = plt.subplots(2, 2, figsize=(10, 6.9), sharex="col")
+    lag, last, met = LAGS[LONG], {}, {}  # last: measures at the last step; met: trials that met the rule, and all
+    for way, (words, who) in RECEIVERS.items():
+        name = f"drift/{LONG}-{way}"
+        states = point(name) or sys.exit(f"{name} is missing; to make it: python3 -m studies run {EXPERIMENT}/{name}")
+        measures = states["runs"][LONG]["measures"]
+        for axis, key in (axes[0, 0], "state_at"), (axes[1, 0], "slope_at"):
+            low, middle, high = np.percentile(measures[key], [10, 50, 90], axis=1)
+            axis.fill_between(steps_of(lag), low, high, color=role(who)["color"], alpha=0.2, linewidth=0)
+            axis.plot(steps_of(lag), middle, **role(who) | {"marker": "None"})
+            last[way, key] = middle[-1]
+        runs = {name: point(f"text/{name}" if way == "full" else f"lags/{name}-{way}") for name in LAGS}
+        met[way] = draw_lags(axes[:, 1], {name: results for name, results in runs.items() if results}, who)
+    axes[0, 0].set(title="mean size of a state, |s|", ylim=(0, None), xlim=(0, lag + 2))
+    axes[1, 0].set(title="mean slope of h there, h'(s) / h'(0)", ylim=(0, 1.03), xlabel="time step")
+    axes[0, 1].set(title="share of trials that meet the rule", ylim=(-0.04, 1.04))
+    axes[1, 1].plot(LAGS.values(), [paper[name]["sequences"][-1] for name in LAGS], **role("paper"))
+    axes[1, 1].set(title="mean number of sequences of these trials", xscale="log", yscale="log")
+    axes[1, 1].set(xticks=list(LAGS.values()), xlim=(42, 660), xlabel="least number of distractors")
+    axes[1, 1].minorticks_off()
+    for axis, way, place, side in (axes[0, 0], "full", 0.03, "left"), (axes[1, 0], "gates", 0.99, "right"):
+        words, who = RECEIVERS[way]
+        style = {"transform": axis.transAxes, "ha": side, "color": role(who)["color"], "weight": "bold"}
+        axis.text(place, 0.91, words, **style)
+    axes[1, 1].xaxis.set_major_formatter("{x:g}")
+    axes[1, 1].margins(y=0.15)
+    low, high = axes[1, 1].get_ylim()
+    ticks = [tick for tick in (2e4, 3e4, 4e4, 6e4, 1e5, 2e5) if low <= tick <= high]
+    axes[1, 1].set(yticks=ticks, yticklabels=map(sequences, ticks))
+    handles = [plt.Line2D([], [], **role(who)) for _, who in RECEIVERS.values()] + [plt.Line2D([], [], **role("paper"))]
+    names = [words for words, _ in RECEIVERS.values()] + ["the paper"]
+    figure.legend(handles, names, loc="outside lower center", ncols=4, columnspacing=1.2)
+    full, gates = (f"{100 * last[way, 'slope_at']:.0f} %" for way in ("full", "gates"))
+    title = f"Recurrent connections into cells make states drift: h keeps {full} of its slope,\n{gates} without them."
+    if all(LONG in met[way] for way in ("full", "gates")):
+        full, gates = ("{} of {}".format(*met[way][LONG]) for way in ("full", "gates"))
+        title += f" {full} trials meet the rule, {gates} without them."
+    n, after = len(states["seeds"]), states["config"]["steps"]
+    heading(
+        figure,
+        title,
+        f"Task 2c. Title and left: row {LONG}, {lag} distractors. Left: medians and deciles of {n} trials after\n"
+        f"{after:,} sequences, before any of them learns. "
+        "Right: 95 % intervals (shares: Wilson; means: bootstrap).",
+    )
+    return figure
+
+
+def draw_lags(axes, runs, who):
+    """Draw the share of trials that met the rule, and their mean, by number of distractors. Returns {row: (k, n)}."""
+    found = {name: (len(met_by(of["runs"][name])), len(of["seeds"])) for name, of in runs.items()}
+    shift = {"ours": 0.97, "third": 1.03}.get(who, 1)  # so that equal values do not hide each other
+    lags, colour = np.array([shift * LAGS[name] for name in runs]), role(who)["color"]
+    if not runs:
+        return found
+    k, n = np.array(list(found.values())).T
+    axes[0].vlines(lags, *wilson(k, n), color=colour, linewidth=4, alpha=0.35)
+    axes[0].plot(lags, k / n, **role(who))
+    values = [met_by(of["runs"][name]) for name, of in runs.items()]
+    some = np.array([len(of_row) > 0 for of_row in values])
+    axes[1].plot(lags[some], [of_row.mean() for of_row in values if len(of_row)], **role(who))
+    for place, of_row, of, (name, results) in zip(lags, values, found.values(), runs.items()):
+        if len(of_row) >= FEW:
+            axes[1].vlines(place, *interval(of_row), color=colour, linewidth=4, alpha=0.35)
+        words = "{}/{}".format(*of)
+        if len(of_row):
+            top = interval(of_row)[1] if len(of_row) >= FEW else of_row.mean()
+        else:
+            top = results["runs"][name]["cap"]
+            axes[1].plot(place, top, color=colour, marker="x", markersize=8, markeredgewidth=2)
+            words += f" by {sequences(top)}"
+        if of[0] < of[1]:
+            style = {"textcoords": "offset points", "ha": "right" if name == max(LAGS) else "center", "fontsize": 10}
+            axes[1].annotate(words, (place, top), (0, 6), color=colour, weight="bold", **style)
+    return found
+
+
+def learning_curves(made, which=""):
+    """Shares of trials that have half of the answers right, and that have met the last rule, over training.
+
+    made: {row: its run}; of each task, the first row is drawn. which: words about these runs.
+    """
     first = {}
     for name in made:
         first.setdefault(name.split("-")[0], name)
-    columns = min(2, len(first))
+    columns = min(3, len(first))
     lines = -(-len(first) // columns)
     figure, axes = plt.subplots(lines, columns, figsize=(10, 1.75 * lines + 1.4), squeeze=False, sharey=True)
     for axis in axes.flat[len(first) :]:
@@ -301,21 +494,22 @@ def learning_curves(made):
         axis.xaxis.set_major_formatter(lambda value, _: sequences(value) if value else "0")
     for axis in axes[:, 0]:
         axis.set_ylabel("share of trials")
-    for axis in axes[-1]:
+    for axis in axes.flat[len(first) - columns : len(first)]:
         axis.set_xlabel("training sequences")
     handles = [plt.Line2D([], [], **first_half)]
     handles += [plt.Line2D([], [], **role(name) | {"marker": "None"}) for name in ("ours", "paper")]
     names = ["half of the answers are right", "the last rule is met (95 % interval)", "the paper's mean to this rule"]
     figure.legend(handles, names, loc="outside lower center", ncols=3)
     n = "/".join(map(str, sorted({len(made[name]["seeds"]) for name in first.values()})))
-    title, of = "Shares of trials that have half of the answers right, and that have met the last rule", f"{n} trials."
+    title, of = f"The median trial meets the last rule in {solved} of {len(first)} rows", f"{n} trials."
     if late:
         title = f"In {len(late)} of the {solved} rows whose median trial meets the rule,\n"
         title += "more than half of training is spent after half of the answers are right"
-        which = f"These are rows {listed(late)}" if len(late) > 1 else f"This is row {late[0]}"
-        of = f"{which}. The title compares medians over {n} trials."
-    about = "Answers are of the last test (tasks 1 to 3) or of the last 2,000 training sequences (tasks 4 to 6)."
-    heading(figure, title, f"{of}\n{about}")
+        late = f"These are rows {listed(late)}" if len(late) > 1 else f"This is row {late[0]}"
+        of = f"{late}. The title compares medians over {n} trials."
+    about = "Answers: of the first 50 test sequences, and of the others if these may pass (tasks 1 to 3);\n"
+    about += "of the last 2,000 training sequences (tasks 4 to 6)."
+    heading(figure, title, f"{which}{of}\n{about}")
     return figure
 
 
@@ -374,8 +568,7 @@ def task(results, arrays):
 
 def letter(axis, t, y, symbol):
     """Write a symbol that decides, on a white background."""
-    behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    axis.text(t, y, symbol, ha="center", va="center", fontsize=12, weight="bold", bbox=behind)
+    axis.text(t, y, symbol, ha="center", va="center", fontsize=12, weight="bold", bbox=BEHIND)
 
 
 def gates_and_states(results, arrays):
@@ -484,9 +677,20 @@ def main(argv=None):
     (name,) = made[0]["runs"]
     for draw in (task, gates_and_states) if name in WINDOWS else (gates_and_states,):
         save_picture(draw(*made), out / f"{draw.__name__}.png")
-    rows = {name: made[0]} if options.run else rows_run()
-    for draw in (learning_curves,) if options.run else (learning_curves, summary):
-        save_picture(draw(rows), out / f"{draw.__name__}.png")
+    if options.run:
+        save_picture(learning_curves({name: made[0]}), out / "learning_curves.png")
+        return 0
+    columns, paper = columns_run(), made[0]["runs"][name]["paper"]
+    rows = {row: columns["nearest"][row] or columns["text"][row] for row in columns["text"]}
+    rows = {row: results for row, results in rows.items() if results} or {name: made[0]}
+    which = "reading (c)" + ("" if all(columns["nearest"].values()) else ", or (a) if that has not finished")
+    figures = {
+        "learning_curves": learning_curves(rows, f"The first row of each task, with {which}. "),
+        "summary": summary(columns, paper),
+        "drift": drift(paper),
+    }
+    for name, figure in figures.items():
+        save_picture(figure, out / f"{name}.png")
     return 0
 
 

@@ -1,0 +1,299 @@
+"""Tables and sentences of the pages beside the report of 1997: task 1, and baselines with the flow of errors."""
+
+import json
+
+import numpy as np
+
+import lstm_1997 as lab
+from studies.lstm_1997 import (
+    COLUMN_WORDS,
+    GRAMMAR_ROWS,
+    mean_interval,
+    met,
+    paper,
+    per_cent,
+    point,
+    point_of,
+    solved_and_mean,
+    success,
+    told,
+)
+from studies.report import (
+    at_most,
+    bootstrap,
+    compare_pairs,
+    load_run,
+    p_value,
+    results_folder,
+    share,
+    spread,
+    table,
+)
+
+# ------------------------------------------------------------------------------------------------- baselines
+
+
+def script_run(name):
+    """results.json of a point of a script in studies/, and its only run; or None, None."""
+    path = results_folder(lab, name) / "results.json"
+    if not path.exists():
+        return None, None
+    results = json.loads(path.read_text())
+    return results, next(iter(results["runs"].values()))
+
+
+def counted(name):
+    """Trials of a point of a script in studies/ that met the rule, all trials, and the sequences of those that did."""
+    results, run = script_run(name)
+    there = [n for n in run["rules"][0]["sequences"] if n is not None]
+    return len(there), len(results["seeds"]), there
+
+
+def paper_baselines():
+    rows = [["task 2a", "weights", "rate", "the paper: solved, mean", "ours: solved", "ours: mean sequences"]]
+    ours = {
+        ("RTRL, p = 4", 36, 1, "78 %, 1,043,000"): "baselines/rtrl-4-1",
+        ("RTRL, p = 4", 36, 4, "56 %, 892,000"): "baselines/rtrl-4-4",
+        ("RTRL, p = 4", 36, 10, "22 %, 254,000"): "baselines/rtrl-4-10",
+        ("RTRL, p = 10", 144, 1, "0 %"): "baselines/rtrl-10",
+        ("BPTT, p = 100", 10404, 1, "0 %"): "baselines/bptt-100",
+    }
+    for (words, weights, rate, stated), name in ours.items():
+        if script_run(name)[1] is None:
+            rows.append([words, f"{weights:,}", rate, stated, "not finished", "–"])
+            continue
+        k, n, there = counted(name)
+        assert script_run(name)[1]["trainable_parameters"] == weights
+        cap = script_run(name)[0]["config"]["steps"]
+        rows.append([words, f"{weights:,}", rate, stated, f"{share(k, n)} by {cap:,}", mean_interval(there, ",.0f")])
+    rows.append(["RTRL, p = 100 (quoted)", "10,404", 1, "0 %", "–", "–"])
+    rows.append(["sequence chunker, p = 100 (quoted)", "10,506", 1, "33 %, 32,400", "–", "–"])
+    for column in "text", "nearest":
+        name = point_of(column, "2a")
+        cells = [share(*success(name)), mean_interval(met(point(name)[1]), ",.0f")]
+        rows.append([f"LSTM, p = 100, {COLUMN_WORDS[column]}", "10,504", 1, "100 %, 5,040", *cells])
+    return table(*rows)
+
+
+def paper_quoted():
+    rows = [["task 1", "weights", "rate", "the paper: solved, mean", "ours: solved, mean"]]
+    quoted = (("RTRL, 3 hidden units", "about 170", 0.05, "some fraction, 173,000"),
+              ("RTRL, 12 hidden units", 494, 0.1, "some fraction, 25,000"),
+              ("Elman network, 15 hidden units", 435, "", "0 %, more than 200,000"),
+              ("recurrent cascade correlation, 7–9 hidden units", "119–198", "", "50 %, 182,000"))  # fmt: skip
+    rows += [[f"{words} (quoted)", weights, rate, stated, "–"] for words, weights, rate, stated in quoted]
+    for row in GRAMMAR_ROWS:
+        of, kind = paper()[row], lab.ROWS[row].kind
+        stated = f"{100 * of['solved']:.0f} %, {of['sequences'][0]:,}"
+        cells = [solved_and_mean(point_of(column, row)) for column in ("text", "nearest")]
+        words = f"LSTM, row {row}: {kind.blocks} × {kind.per_block}"
+        rows.append([words, kind.weights, kind.rate, stated, f"(a) {cells[0]}; (c) {cells[1]}"])
+    return table(*rows)
+
+
+def paper_guess():
+    rows = [["row", "guesses: mean", "median [range]", "test sequences looked at: mean", "wrong of 2,560",
+             "LSTM, (a): rule 1, training sequences", "LSTM: wrong"]]  # fmt: skip
+    for row in "3a-1", "3a-2":
+        rule = script_run(f"baselines/guess-{row}")[1]["rules"][0]
+        run = point(f"text/{row}")[1]
+        cells = [mean_interval(rule["guesses"], ",.0f"), spread(rule["guesses"], ",.0f")]
+        cells += [mean_interval(rule["sequences"], ",.0f"), mean_interval(rule["wrong"], ".1f")]
+        rows.append([row, *cells, mean_interval(met(run, 0), ",.0f"), mean_interval(told(run, 0, "wrong"), ".1f")])
+    return table(*rows)
+
+
+# --------------------------------------------------------------------------------------------------- task 1
+
+
+SEARCH_WORDS = {
+    "text": "the text", "text-step": "the text, a change per step", "full-bias": "the text, outputs with a bias",
+    "text-noreset": "the text, states kept between strings",
+    "ig": "input gates from gates, output bias", "ig-step": "the same, per step",
+    "ig-zero": "input gates from gates, output bias, biases of input gates 0", "ig-zero-step": "**the same, per step**",
+    "ig-nobias-zero-step": "…, no output bias", "ig-neg-step": "…, biases of input gates −1",
+    "ig-zero-orandom-step": "…, random biases of output gates", "ig-zero-cellbias-step": "…, cells with a bias",
+    "ig-zero-step-caption": "…, ranges of the caption", "ig-zero-step-entropy": "…, errors without slope",
+    "ig-zero-mixed": "…, slope + 0.1, per string", "ig-zero-step-noreset": "…, states kept between strings",
+    "ig-zero-step-test10": "…, tests every 10 strings", "ig-zero-step-distinct": "…, 256 distinct training strings",
+    "gg-zero": "gates from gates, output bias, biases of input gates 0", "gg-zero-step": "the same, per step",
+    "ia-zero": "input gates from all, output bias, biases of input gates 0", "ia-zero-step": "the same, per step",
+    "gates-zero-step": "gates from all, output bias, biases of input gates 0, per step",
+    "none-zero": "no unit from units, output bias, biases of input gates 0", "none-zero-step": "the same, per step",
+}  # fmt: skip
+
+
+def paper_search():
+    rows = [["reading of row 1-5", "weights: 4 × 1", "3 × 2", "met the rule", "mean strings"]]
+    rows.append(["the paper", 264, 276, "30/30", "8,440"])
+    for name, words in SEARCH_WORDS.items():
+        results, run = script_run(f"grammar/search-{name}")
+        if run is None:
+            continue
+        k, n, there = counted(f"grammar/search-{name}")
+        rows.append([words, *run["weights"], share(k, n), mean_interval(there, ",.0f")])
+    return table(*rows)
+
+
+# ---------------------------------------------------------------------------------------- the flow of errors
+
+RECURRENT = "logistic", "tanh"
+FLOW_UNITS, FLOW_RATES = 8, (0.1, 0.5, 2.5)
+
+
+def flow_run(name):
+    """The only run of a point of error-flow."""
+    command = f"python3 -m studies run {lab.EXPERIMENT}/error-flow/{name}"
+    results = load_run(results_folder(lab, f"error-flow/{name}"), "error_flow_1997", command)
+    return next(iter(results["runs"].values()))
+
+
+def flow(name, when, key="units", q=100):
+    """log10 of the factors of all trials after q steps back. when: start or end. key: units, loss or least."""
+    of = flow_run(name)["flow"]
+    values = [trial[of["step"].index(q)] for trial in of[when][key]]
+    return np.array([-np.inf if value is None else value for value in values], dtype=float)
+
+
+def power(value):
+    """10 to the power of a logarithm as text: a number if it is near 1, or a whole power of ten."""
+    if -2 < value < 3:
+        return f"{10**value:.2g}"
+    return "10" + f"{value:.0f}".translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def power_spread(values):
+    """Median and range of factors whose logarithms are given, as text."""
+    return f"{power(np.median(values))} [{power(values.min())} – {power(values.max())}]"
+
+
+FLOW_ROWS = {  # words: (point, key)
+    "logistic": ("logistic", "units"), "tanh": ("tanh", "units"),
+    "logistic, initial weights in [−1, 1]": ("logistic-init-1", "units"),
+    "tanh, initial weights in [−1, 1]": ("tanh-init-1", "units"),
+    "LSTM, largest factor": ("lstm", "units"), "LSTM, smallest factor": ("lstm", "least"),
+    "LSTM, error of the cost": ("lstm", "loss"),
+}  # fmt: skip
+
+
+def flow_table():
+    """The table error-flow: factors after 10, 50 and 100 steps, before and after training."""
+    rows = [["network", "training", "10 steps back", "50 steps", "100 steps", "largest output is right, %"]]
+    for words, (name, key) in FLOW_ROWS.items():
+        for when, text in ("start", "before"), ("end", "after"):
+            cells = [power_spread(flow(name, when, key, q)) for q in (10, 50, 100)]
+            right = spread(per_cent(flow_run(name)["final"]["largest"]), ".1f") if when == "end" else "–"
+            rows.append([words, text, *cells, right])
+    return table(*rows)
+
+
+def flow_weights_table():
+    """The table error-flow-weights: the quantities of the paper's bound, and the bound for 100 steps."""
+    rows = [["network", "training", "largest weight w_max", "largest row sum", "mean slope f′", "bound, 100 steps"]]
+    for words, (name, _) in list(FLOW_ROWS.items())[:4]:
+        for when, text in ("start", "before"), ("end", "after"):
+            of = flow_run(name)["flow"][when]
+            limit = power_spread(flow_bound(name, when)) if name.startswith("logistic") else "–"
+            cells = [spread(of[key], form) for key, form in (("w_max", ".3g"), ("row_sum", ".3g"), ("slope", ".3f"))]
+            rows.append([words, text, *cells, limit])
+    return table(*rows)
+
+
+def flow_bound(name, when):
+    """log10 of the paper's bound n (n w_max / 4)^100 for logistic units, of all trials."""
+    return np.log10(FLOW_UNITS) + 100 * np.log10(FLOW_UNITS * np.array(flow_run(name)["flow"][when]["w_max"]) / 4)
+
+
+def flow_rates_table():
+    """The table error-flow-rates: the trials on which the learning rates were chosen."""
+    rows = [["units", "learning rate", "cost on fresh sequences: mean", "largest output is right, %", "100 steps back"]]
+    for cell in "logistic", "tanh":
+        for rate in FLOW_RATES:
+            run = flow_run(f"rates/{cell}-{rate}")
+            right = spread(per_cent(run["final"]["largest"]), ".1f")
+            after = power_spread(flow(f"rates/{cell}-{rate}", "end"))
+            rows.append([cell, f"{rate}", mean_interval(run["final"]["loss"], ".4f"), right, after])
+    return table(*rows)
+
+
+def best_range(cell):
+    """The range of initial weights with the largest median factor after 100 steps, and the factors of its trials."""
+    of = flow_run(cell)["ranges"]
+    values = np.array([[-np.inf if v is None else v for v in trial] for trial in of["units"]], dtype=float)
+    best = int(np.median(values, axis=0).argmax())
+    assert 0 < best < len(of["step"]) - 1, "smaller and larger weights both have smaller factors"
+    return of["step"][best], values[:, best]
+
+
+def error_flow_claims():
+    """Sentences of the report about the flow of errors."""
+    runs = {cell: flow_run(cell) for cell in RECURRENT}
+    before, after = ({cell: flow(cell, when) for cell in RECURRENT} for when in ("start", "end"))
+    least, largest, cost = (flow("lstm", "end", key) for key in ("least", "units", "loss"))
+    n, most = len(cost), np.ceil(max(values.max() for values in after.values()))
+    assert most < -16 and {n, *map(len, after.values())} == {30} and (cost > 0).all()
+    right = {cell: per_cent(run["final"]["largest"]) for cell, run in runs.items()}
+    assert all(24 < end < 26 for values in right.values() for end in bootstrap(values)), "chance"
+    assert max(max(run["final"]["right"]) for run in runs.values()) == 0
+    mean_cost = {cell: np.mean(run["final"]["loss"]) for cell, run in runs.items()}
+    assert all(0.375 < value < 0.38 for value in mean_cost.values())
+    kept = sum(np.equal(run["unchanged"], 1).sum() for run in runs.values())
+    limits = {when: flow_bound("logistic", when) for when in ("start", "end")}
+    assert (before["logistic"] < limits["start"]).all() and (after["logistic"] < limits["end"]).all()
+    w_max = {when: max(runs["logistic"]["flow"][when]["w_max"]) for when in ("start", "end")}
+    assert w_max["end"] < 4 / FLOW_UNITS
+    ranges = {cell: best_range(cell) for cell in RECURRENT}
+    grown = {cell: (values > 0).sum() for cell, (_, values) in ranges.items()}
+    wide = {cell: flow_run(f"{cell}-init-1") for cell in RECURRENT}
+    right_wide = {cell: np.mean(per_cent(run["final"]["largest"])) for cell, run in wide.items()}
+    changed = sum(np.less(wide["tanh"]["unchanged"], 1))
+    tanh_start, tanh_end = (flow("tanh-init-1", when) for when in ("start", "end"))
+    fell, rose, p = compare_pairs(tanh_start, tanh_end)
+    assert p < 0.05 and fell > rose
+    rates = {(cell, rate): f"rates/{cell}-{rate}" for cell in RECURRENT for rate in FLOW_RATES}
+    costs = {key: np.mean(flow_run(name)["final"]["loss"]) for key, name in rates.items()}
+    assert all(min(FLOW_RATES, key=lambda rate: costs[cell, rate]) == FLOW_RATES[0] for cell in RECURRENT)
+    highest = max(np.median(flow(name, "end")) for name in rates.values())
+    return [
+        f"**After training, the largest factor after 100 steps back is {power(np.median(after['logistic']))} for "
+        f"logistic and {power(np.median(after['tanh']))} for tanh units, and below {power(most)} in all {n} trials of "
+        f"each. In the trained LSTM, the smallest factor is {power(np.median(least))} and the largest "
+        f"{power(np.median(largest))} (medians).**",
+        f"In the trial in which errors shrink most, the LSTM's smallest factor is {power(least.min())}. The error of "
+        f"the cost itself is larger after 100 steps back in {share((cost > 0).sum(), n)} trials: its factor is "
+        f"{power(np.median(cost))} [{power(cost.min())}–{power(cost.max())}].",
+        f"Before training, the factor after 100 steps is {power(np.median(before['logistic']))} for logistic and "
+        f"{power(np.median(before['tanh']))} for tanh units (medians).",
+        f"All weights between logistic units stay below 4/n = {4 / FLOW_UNITS:g}: they are at most "
+        f"{at_most(w_max['start'], 3)} before and {at_most(w_max['end'], 3)} after training. The bound for 100 steps "
+        f"is {power(np.median(limits['start']))} before and {power(np.median(limits['end']))} after training "
+        "(medians); the measured factor is smaller in every trial.",
+        f"After training, the largest output is right for {np.mean(right['logistic']):.1f} % (logistic) and "
+        f"{np.mean(right['tanh']):.1f} % (tanh) of fresh sequences; chance is 25 %. By the paper's rule, no answer is "
+        f"right. The mean cost is {mean_cost['logistic']:.3f} and {mean_cost['tanh']:.3f}; outputs that are always "
+        "0.25 have a cost of 0.375.",
+        f"In {share(kept, 2 * n)} of these networks, every weight from the inputs X and Y has exactly its initial "
+        "value after training.",
+        f"Of these values, r = {ranges['logistic'][0]:g} has the largest median factor for logistic units, "
+        f"{power(np.median(ranges['logistic'][1]))}, and r = {ranges['tanh'][0]:g} for tanh units, "
+        f"{power(np.median(ranges['tanh'][1]))}. There the factor is above 1 in {grown['logistic']} (logistic) and "
+        f"{grown['tanh']} (tanh) of {n} trials.",
+        f"We also trained networks from weights in [−1, 1]. Their largest output is right for "
+        f"{right_wide['logistic']:.1f} % (logistic) and {right_wide['tanh']:.1f} % (tanh) of fresh sequences, although "
+        f"weights from X and Y change in {changed} of {n} tanh networks. This training makes the factor of tanh units "
+        f"smaller in {fell} of {n} trials (sign test, {p_value(p)}): its median falls from "
+        f"{power(np.median(tanh_start))} to {power(np.median(tanh_end))}.",
+        f"Over all rates and both kinds of units, the largest median factor after 100 steps is {power(highest)}.",
+    ]
+
+
+TABLES = {
+    "paper-baselines": paper_baselines,
+    "paper-quoted": paper_quoted,
+    "paper-guess": paper_guess,
+    "paper-search": paper_search,
+    "error-flow": flow_table,
+    "error-flow-weights": flow_weights_table,
+    "error-flow-rates": flow_rates_table,
+}
+CLAIMS = {"results/lstm_1997/baselines.md": error_flow_claims}
