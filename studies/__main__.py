@@ -72,8 +72,9 @@ def is_headline(study, directory):
 def finish_point(study, point, directory):
     """Measure the networks of a finished point, unless an earlier start has measured them.
 
-    A headline keeps all its files. Other points keep results.json (without the losses of single batches), measures.json
-    and, if the study needs them, the weights. Points of scripts in studies/ have no measures.
+    A headline keeps all its files. Other points keep results.json (without the losses of single batches and, if the
+    study says so, with fewer evaluations), measures.json and, if the study needs them, the weights. Points of scripts
+    in studies/ have no measures.
     """
     snapshots, results = directory / "snapshots.npz", directory / "results.json"
     headline = is_headline(study, directory)
@@ -90,8 +91,16 @@ def finish_point(study, point, directory):
     found = json.loads(results.read_text())
     for run in found["runs"].values():
         run["history"].pop("batch_loss", None)
+        run["history"] = thinned(run["history"], getattr(study, "EVALUATIONS", None))
     study.lab.write_whole(results, lambda file: file.write(f"{study.lab.to_json(found)}\n".encode()))
     snapshots.unlink()
+
+
+def thinned(history, most):
+    """A history with at most this number of evaluations, evenly spaced, with the first and the last one; None: all."""
+    n = len(history["step"])
+    places = range(n) if most is None or n <= most else np.linspace(0, n - 1, most).round().astype(int)
+    return {name: [values[k] for k in places] for name, values in history.items()}
 
 
 def run_points(options):

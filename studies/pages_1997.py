@@ -1,6 +1,7 @@
 """Tables and sentences of the pages beside the report of 1997: task 1, and baselines with the flow of errors."""
 
 import json
+from collections import Counter
 
 import numpy as np
 
@@ -131,8 +132,68 @@ def paper_search():
         if run is None:
             continue
         k, n, there = counted(f"grammar/search-{name}")
-        rows.append([words, *run["weights"], share(k, n), mean_interval(there, ",.0f")])
+        rows.append([words, *run["weights"].values(), share(k, n), mean_interval(there, ",.0f")])
     return table(*rows)
+
+
+def paper_task_1():
+    rows = [["row", "the paper", "(a) the text", "(c) the nearest", "diagnosis", "(a) without output gates"]]
+    for row in GRAMMAR_ROWS:
+        stated = f"{100 * paper()[row]['solved']:.0f} %, {paper()[row]['sequences'][0]:,}"
+        cells = [solved_and_mean(point_of(column, row)) for column in ("text", "nearest")]
+        for name in f"grammar/{row}-diagnosis", f"grammar/{row}-text-without-output-gates":
+            cells.append("–" if script_run(name)[1] is None else of_strings(name))
+        rows.append([row, stated, *cells])
+    return table(*rows)
+
+
+def of_strings(name):
+    """Trials of a point of grammar_1997.py that met the rule, and their mean number of strings, as short text."""
+    k, n, there = counted(name)
+    return f"{k}/{n}" + (f", {np.mean(there):,.0f}" if there else "")
+
+
+TRACED = {"search-text": "the text", "search-text-step": "the text, per step", "search-ig-zero-step": "the best cut"}
+
+
+def failed(name):
+    """The failed trials of a point of grammar_1997.py: its run, and their places."""
+    run = script_run(f"grammar/{name}")[1]
+    return run, [k for k, at in enumerate(run["rules"][0]["sequences"]) if at is None]
+
+
+def wrong_edges(name):
+    """{edge: failed trials that are wrong there in more than one string of a hundred}, most frequent first."""
+    run, places = failed(name)
+    found = Counter(edge for k in places for edge, wrong, _ in run["trace"]["edges"][k] if wrong > RARE)
+    return dict(found.most_common())
+
+
+RARE = 0.01
+
+
+def paper_trace():
+    lines = {"failed trials": [], "wrong at the memory only, the grammar only, both": [],
+             "most frequent wrong transitions (trials)": [], "|h| > 0.95 at wrong steps, at all steps, %": [],
+             "output gates below 0.05 at wrong steps, at all steps, %": [],
+             "wrong outputs whose slope is below 0.01, %": [],
+             "trials that another output layer would make right: it reads y_c; y_c and x; s": []}  # fmt: skip
+    for name in TRACED:
+        run, places = failed(name)
+        trace, final = run["trace"], run["final"]
+        parts = [(final["memory_wrong"][k] > 0, final["grammar_wrong"][k] > 0) for k in places]
+        counts = [sum(part == which for part in parts) for which in ((True, False), (False, True), (True, True))]
+        edges = [f"{edge} {n}" for edge, n in list(wrong_edges(name).items())[:5]]
+        medians = {key: [100 * np.median([trace[key][k][which] for k in places if trace[key][k][which] is not None])
+                         for which in (0, 1)] for key in ("h_saturated", "out_closed")}  # fmt: skip
+        lost = [trace["slope_lost"][k] for k in places if trace["slope_lost"][k] is not None]
+        enough = [sum(trace["best_outputs"][k][which] == 0 for k in places) for which in range(3)]
+        cells = [f"{len(places)}/{len(run['rules'][0]['sequences'])}", ", ".join(map(str, counts)), ", ".join(edges),
+                 *(f"{here:.0f}, {everywhere:.0f}" for here, everywhere in medians.values()),
+                 f"{100 * np.median(lost):.0f}", "; ".join(map(str, enough))]  # fmt: skip
+        for line, cell in zip(lines.values(), cells):
+            line.append(cell)
+    return table(["row 1-5, trials 100 to 129", *TRACED.values()], *([words, *cells] for words, cells in lines.items()))
 
 
 # ---------------------------------------------------------------------------------------- the flow of errors
@@ -292,6 +353,8 @@ TABLES = {
     "paper-quoted": paper_quoted,
     "paper-guess": paper_guess,
     "paper-search": paper_search,
+    "paper-task-1": paper_task_1,
+    "paper-trace": paper_trace,
     "error-flow": flow_table,
     "error-flow-weights": flow_weights_table,
     "error-flow-rates": flow_rates_table,

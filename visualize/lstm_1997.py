@@ -363,7 +363,7 @@ def draw_ratio(axis, place, run, stated, rule, found):
         filled = {"markerfacecolor": "white"} if fails else {}
         axis.plot(ratio, place, **role("ours") | filled, markersize=7, zorder=3)
     words = f"{k}/{n}" if fails else "less accurate" if less_accurate else ""
-    left = high * (2.2 if fails else 4.5) > WIDEST
+    left = high * (2.6 if fails else 4.5) > WIDEST
     style = {"textcoords": "offset points", "va": "center", "fontsize": 10, "color": QUIET}
     to, where = ((-7, -1), low) if left else ((7, -1), high)
     axis.annotate(words, (where, place), to, ha="right" if left else "left", bbox=BEHIND if words else None, **style)
@@ -501,15 +501,16 @@ def learning_curves(made, which=""):
     names = ["half of the answers are right", "the last rule is met (95 % interval)", "the paper's mean to this rule"]
     figure.legend(handles, names, loc="outside lower center", ncols=3)
     n = "/".join(map(str, sorted({len(made[name]["seeds"]) for name in first.values()})))
-    title, of = f"The median trial meets the last rule in {solved} of {len(first)} rows", f"{n} trials."
-    if late:
+    title = f"The median trial meets the last rule in {solved} of {len(first)} rows"
+    of = f"{which}Each row has {n} trials.\n"
+    if 2 * len(late) > solved:
         title = f"In {len(late)} of the {solved} rows whose median trial meets the rule,\n"
         title += "more than half of training is spent after half of the answers are right"
         late = f"These are rows {listed(late)}" if len(late) > 1 else f"This is row {late[0]}"
-        of = f"{late}. The title compares medians over {n} trials."
+        of = f"{which}{late}.\nThe title compares medians over {n} trials.\n"
     about = "Answers: of the first 50 test sequences, and of the others if these may pass (tasks 1 to 3);\n"
     about += "of the last 2,000 training sequences (tasks 4 to 6)."
-    heading(figure, title, f"{which}{of}\n{about}")
+    heading(figure, title, f"{of}{about}")
     return figure
 
 
