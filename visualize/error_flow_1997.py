@@ -212,7 +212,7 @@ def error_flow(found, n):
     assert most < -10 < least, "an error vanishes in logistic and tanh units, and does not in the LSTM"
     of, times = f"{np.mean(found['lstm']['sequences_seen']):,.0f}", f"{power(end['least'])} to {power(end['lstm'])}"
     title = f"After training, an error that goes back {q} steps is {times} times as large in the LSTM;\n"
-    title += f"in logistic and tanh units, it is at most {power(end['logistic'])} and {power(end['tanh'])} times as large"
+    title += f"in logistic and tanh units, at most {power(end['logistic'])} and {power(end['tanh'])} times"
     words = f"Task 6a, {n} trials each. The largest factor of any error (LSTM: the smallest, too); lines and numbers: "
     words += f"medians, bands: deciles.\nLogistic, tanh: {UNITS} units, {runs[0]['trainable_parameters']} weights. "
     words += f"LSTM: {found['lstm']['trainable_parameters']} weights. Training: {of} sequences (LSTM: on average)."
