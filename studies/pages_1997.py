@@ -279,7 +279,7 @@ def task_1_claims():
     p_text = fisher_test(k, n, own, n)
     assert p_text < 0.05 and k > own
     distinguish = "we cannot distinguish the two" if p > 0.05 else "the difference is not chance"
-    assert chosen["input_biases"] == "0" and config["input_biases"] == [0.0]
+    assert chosen["input_biases"] == "0" and set(config["input_biases"]) == {0.0}
     for name in "full-bias", "none-zero", "none-zero-step":
         assert fisher_test(*found[name][:2], own, n) > 0.05, "no more than the text"
     assert fisher_test(*found["ig-zero-step-distinct"][:2], *found["ig-zero-step"][:2]) < 0.05, "less often"
@@ -290,12 +290,9 @@ def task_1_claims():
     grammar = [final["grammar_wrong"][place] > 0 for place in places]
     layer = sum(trace["best_outputs"][place][0] == 0 for place in places)
     layer_x = sum(trace["best_outputs"][place][1] == 0 for place in places)
-    halves = Counter(edge[1:] for edge in edges for _ in range(edges[edge]))
     h = [trace["h_saturated"][place] for place in places]
     more = sum(here > everywhere for here, everywhere in h)
     most_failed = ", ".join(f"{edge} ({count})" for edge, count in list(edges.items())[:4])
-    assert halves
-    lost = sum(value is not None and value > 0.5 for value in (trace["slope_lost"][place] for place in places))
     diagnosed, without = counted("grammar/1-5-diagnosis")[:2], "grammar/1-5-text-without-output-gates"
     p_diagnosis = fisher_test(*diagnosed, *text["1-5"])
     assert p_diagnosis > 0.05
@@ -317,9 +314,9 @@ def task_1_claims():
         f"{share(k, n)} trials, the text {share(own, n)} ({p_value(p_text)}). The second gives "
         f"{share(*found[second][:2])} ({p_value(p)}; {distinguish}).",
         "trace": f"Of the best reading, {len(places)} of {n} trials fail. {sum(memory)} of these are wrong at the "
-        f"memory in some strings, {sum(grammar)} at the grammar. The transitions that are wrong in most failed trials "
-        f"are {most_failed}. In {more} of the {len(places)} the share of saturated cells, with h above 0.95 or below "
-        f"−0.95, is higher at wrong steps than at all steps; in {lost}, more than half of the wrong outputs have a slope below 0.01.",
+        f"memory in some strings, {sum(grammar)} at the grammar. The transitions that are wrong in the largest numbers of "
+        f"failed trials are {most_failed}. In {more} of the {len(places)} the share of saturated cells, with h above "
+        "0.95 or below −0.95, is higher at wrong steps than at all steps.",
         "diagnosis": f"In row 1-5, {share(*diagnosed)} trials of the diagnosis learn the grammar, and "
         f"{share(*text['1-5'])} with the text; we cannot distinguish these ({p_value(p_diagnosis)}).",
         "layer": f"In {layer} of the {len(places)} failed trials, another output layer on the same cells would be "
