@@ -314,9 +314,9 @@ def task_1_claims():
         f"{share(k, n)} trials, the text {share(own, n)} ({p_value(p_text)}). The second gives "
         f"{share(*found[second][:2])} ({p_value(p)}; {distinguish}).",
         "trace": f"Of the best reading, {len(places)} of {n} trials fail. {sum(memory)} of these are wrong at the "
-        f"memory in some strings, {sum(grammar)} at the grammar. The transitions that are wrong in the largest numbers of "
-        f"failed trials are {most_failed}. In {more} of the {len(places)} the share of saturated cells, with h above "
-        "0.95 or below −0.95, is higher at wrong steps than at all steps.",
+        f"memory in some strings, {sum(grammar)} at the grammar. The transitions that are wrong in the largest "
+        f"numbers of failed trials are {most_failed}. In {more} of the {len(places)} the share of saturated cells, "
+        "with h above 0.95 or below −0.95, is higher at wrong steps than at all steps.",
         "diagnosis": f"In row 1-5, {share(*diagnosed)} trials of the diagnosis learn the grammar, and "
         f"{share(*text['1-5'])} with the text; we cannot distinguish these ({p_value(p_diagnosis)}).",
         "layer": f"In {layer} of the {len(places)} failed trials, another output layer on the same cells would be "
