@@ -229,21 +229,15 @@ PENDING = (  # points whose runs have not finished
     "grammar/1-3-diagnosis",
     "grammar/1-4-diagnosis",
     "grammar/1-1-text-without-output-gates",
-    "lags/2c-1-none",
-    "lags/2c-2-none",
     "lags/2c-3-none",
     "lags/2c-4-none",
-    "text/2c-2",
-    "text/2c-3",
     "text/2c-4",
     "text/3c-1",
     "text/3c-2",
-    "one/1-1",
     "one/1-2",
     "one/1-3",
     "one/1-4",
     "one/1-5",
-    "one/2c-4",
     "one/3c-1",
     "one/3c-2",
     "one/4-1",
@@ -426,6 +420,11 @@ def verdicts(column, rows=SHORT_ROWS):
     return {
         (name, rule): verdict(runs[name], name, rule) for name, rule, _, _ in rules_of(rows) if runs[name] is not None
     }
+
+
+def rows_run():
+    """The short rows that were run with at least one reading."""
+    return [name for name in SHORT_ROWS if any(is_there(point_of(column, name)) for column in COLUMN_WORDS)]
 
 
 def is_double(name):
@@ -1036,7 +1035,7 @@ def front_claims():
         f"**Nine trials in ten meet {met_of['text']} stopping rules with the paper's text to the letter. They meet "
         f"{met_of['one']} if cells receive inputs only, and {met_of['nearest']} with the nearest reading for each "
         "task.**",
-        f"{len(paper()) - len(SHORT_ROWS)} of the {len(paper())} rows of 1997 were not run",
+        f"{len(paper()) - len(rows_run())} of the {len(paper())} rows of 1997 were not run",
     ]
 
 
