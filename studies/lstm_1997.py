@@ -247,7 +247,7 @@ GROUPS = {
     "earlier": tuple(EARLIER),
     "questions": tuple(name for name in POINTS if "/" in name and not name.startswith(("text/", "one/", "nearest/"))),
 }
-EVALUATIONS = 60  # most evaluations in the history of a point
+EVALUATIONS = 15  # most evaluations in the history of a point
 WEIGHTS = ()  # points keep no weights; the headline has those of its trials
 
 # -------------------------------------------------------------------------------------------------- measures
