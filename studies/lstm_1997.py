@@ -960,8 +960,8 @@ def meaning_claims():
     slow = rows_with("one", "slower")
     return [
         f"With (b), all rules of rows {listed(met_all['one'])} are met. Compared with the text, rows {listed(gained)} "
-        f"are gained, and {listed(lost) if lost else 'no row'} is lost. {listed(slow) if slow else 'None'} of their "
-        "rules needs more sequences than in the paper.",
+        f"are gained, and {listed(lost) if lost else 'no row'} is lost. With (b), more sequences than in the paper are "
+        f"needed in {f'row {listed(slow)}' if slow else 'no row'}.",
         f"Rows {listed(others['one'])} fail with (b).",
         f"With (c), rows {listed(others['nearest'])} still fail." if others["nearest"] else "With (c), no row fails.",
     ]
