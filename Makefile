@@ -1,7 +1,6 @@
 # make          the headline run of every experiment, and its pictures (three minutes on a fast core, ten on a slow one)
 # make test     the linter and the tests
-# make studies  all runs for the tables of the reports; finished runs are not repeated
-# make paper    the short rows of the tables of 1997, in three columns
+# make studies  all runs for the tables of the reports; make paper: the short rows of 1997; finished runs are kept
 # make bench    speed and memory, compared with PyTorch, JAX (make bench-peers installs them) and C
 # make clean    remove the environment and all caches, but not results/, viz/ and runs/
 #

@@ -892,6 +892,7 @@ def lag_claims():
     for name, way in itertools.product(LAGS, RECURRENT):
         assert not met(point(f"drift/{name}-{way}")[1]), "no trial has learned"
     growth = {way: drift_power(way) for way in ("full", "gates")}
+    assert all(success(f"text/{name}")[0] == 0 < success("text/2c-1")[0] for name in ("2c-2", "2c-3"))
     text = {name: success(f"text/{name}") for name in LAGS if is_there(f"text/{name}")}
     of_text = [f"{k}/{n} with {lab.ROWS[name].task.lag}" for name, (k, n) in text.items()]
     return [

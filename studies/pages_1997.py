@@ -116,6 +116,8 @@ def baseline_claims():
     found = {name: counted(name) for name in BASELINES if "guess" not in name and is_there(name)}
     caps = {name: script_run(name)[0]["config"]["steps"] for name in found}
     k, n, there = found["baselines/rtrl-4-1"]
+    final = script_run("baselines/rtrl-4-1")[1]["final"]
+    assert final["largest_error"] == final["largest_error_at_end"], "the last step is the one that stays wrong"
     low, high = (float(end) for end in wilson(k, n).removesuffix(" %").split("–"))
     mean = f", after {mean_interval(there, ',.0f')} sequences on average" if there else ""
     text = [
@@ -293,6 +295,7 @@ def task_1_claims():
     h = [trace["h_saturated"][place] for place in places]
     more = sum(here > everywhere for here, everywhere in h)
     most_failed = ", ".join(f"{edge} ({count})" for edge, count in list(edges.items())[:4])
+    different = [len({tuple(string) for string in lab.reber_sets(pair)[0]}) for pair in range(3)]
     diagnosed, without = counted("grammar/1-5-diagnosis")[:2], "grammar/1-5-text-without-output-gates"
     p_diagnosis = fisher_test(*diagnosed, *text["1-5"])
     assert p_diagnosis > 0.05
@@ -321,6 +324,7 @@ def task_1_claims():
         f"{share(*text['1-5'])} with the text; we cannot distinguish these ({p_value(p_diagnosis)}).",
         "layer": f"In {layer} of the {len(places)} failed trials, another output layer on the same cells would be "
         f"right on all strings; in {layer_x}, one that also reads the present symbol would be.",
+        "sets": f"Ours have {min(different)} to {max(different)} different strings among 256.",
         **gates,
     }
 
