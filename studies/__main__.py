@@ -91,7 +91,7 @@ def finish_point(study, point, directory):
     found = json.loads(results.read_text())
     for run in found["runs"].values():
         run["history"].pop("batch_loss", None)
-        run["history"] = thinned(run["history"], getattr(study, "EVALUATIONS", None))
+        run["history"] = thinned(run["history"], study.evaluations(point) if hasattr(study, "evaluations") else None)
     study.lab.write_whole(results, lambda file: file.write(f"{study.lab.to_json(found)}\n".encode()))
     snapshots.unlink()
 

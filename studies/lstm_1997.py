@@ -247,7 +247,14 @@ GROUPS = {
     "earlier": tuple(EARLIER),
     "questions": tuple(name for name in POINTS if "/" in name and not name.startswith(("text/", "one/", "nearest/"))),
 }
-EVALUATIONS = 15  # most evaluations in the history of a point
+DRAWN = {name.split("-")[0]: name for name in reversed(SHORT_ROWS)}  # the first row of each task, shown in a picture
+
+
+def evaluations(point):
+    """The most evaluations that the history of a point keeps."""
+    return 60 if point in {point_of("nearest", name) for name in DRAWN.values()} else 15
+
+
 WEIGHTS = ()  # points keep no weights; the headline has those of its trials
 
 # -------------------------------------------------------------------------------------------------- measures
