@@ -73,8 +73,8 @@ def finish_point(study, point, directory):
     """Measure the networks of a finished point, unless an earlier start has measured them.
 
     A headline keeps all its files. Other points keep results.json (without the losses of single batches and, if the
-    study says so, with fewer evaluations), measures.json and, if the study needs them, the weights. Points of scripts
-    in studies/ have no measures.
+    study says so, with fewer evaluations), measures.json (without the groups of measures that the study keeps for other
+    points only) and, if the study needs them, the weights. Points of scripts in studies/ have no measures.
     """
     snapshots, results = directory / "snapshots.npz", directory / "results.json"
     headline = is_headline(study, directory)
@@ -88,12 +88,24 @@ def finish_point(study, point, directory):
         measure_run(study, directory)
     if headline:
         return
+    others = [group for group, points in getattr(study, "ONLY", {}).items() if point not in points]
+    if others:
+        measured = json.loads((directory / "measures.json").read_text())
+        for run in measured["runs"].values():
+            for group in others:
+                run.pop(group, None)
+        write_json(study, directory / "measures.json", measured)
     found = json.loads(results.read_text())
     for run in found["runs"].values():
         run["history"].pop("batch_loss", None)
         run["history"] = thinned(run["history"], study.evaluations(point) if hasattr(study, "evaluations") else None)
-    study.lab.write_whole(results, lambda file: file.write(f"{study.lab.to_json(found)}\n".encode()))
+    write_json(study, results, found)
     snapshots.unlink()
+
+
+def write_json(study, path, values):
+    """Write a file of results or measures in the format of the study's experiment."""
+    study.lab.write_whole(path, lambda file: file.write(f"{study.lab.to_json(values)}\n".encode()))
 
 
 def thinned(history, most):

@@ -57,6 +57,7 @@ POINTS = {
     **{f"lag/writeup-{T}": f"--seeds 0-29 {LENGTHS[T]} --recipe writeup" for T in (60, 100, 200)},
 }
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
+ONLY = {"behind_second": ("thirty_seeds/default", "thirty_seeds/writeup", "ablations/add")}  # measures of few points
 
 # ------------------------------------------------------------------------------------ watched along training
 
