@@ -170,7 +170,9 @@ SEARCH_WORDS = {
     "ig-zero-step-test10": "(1), tests every 10 strings", "ig-zero-step-distinct": "(1), 256 distinct training strings",
     "gg-zero": "gates from gates, output bias, biases of input gates 0", "gg-zero-step": "the same, per step",
     "ia-zero": "input gates from all, output bias, biases of input gates 0",
-    "ia-zero-step": "**the same, per step**",
+    "ia-zero-step": "the same, per step (2)",
+    "ia-zero-step-caption": "(2), ranges of the caption", "ia-zero-mixed": "(2), slope + 0.1, per string",
+    "ia-zero-step-mixed": "(2), slope + 0.1",
     "gates-zero-step": "gates from all, output bias, biases of input gates 0, per step",
     "none-zero": "no unit from units, output bias, biases of input gates 0", "none-zero-step": "the same, per step",
 }  # fmt: skip
@@ -184,6 +186,7 @@ def paper_search():
         if run is None:
             continue
         k, n, there = counted(f"grammar/search-{name}")
+        words = f"**{words}**" if name == best_of_search()[0] else words
         rows.append([words, *run["weights"].values(), share(k, n), mean_interval(there, ",.0f")])
     return table(*rows)
 
