@@ -79,7 +79,7 @@ def in_choice(row, reading):
 # The three columns of the table: (a) the text to the letter; (b) one reading for all tasks; (c) the nearest reading for
 # each task. Readings were chosen on trials 100 to 129.
 ONE = "--recurrence gates"
-NEAREST = {"1": "--recurrence in-from-all --output-bias --input-biases 0 --update step",
+NEAREST = {"1": "--recurrence in-from-all --output-bias --input-biases 0 --cost mixed",
            "2a": "--cost entropy --update step --cell first", "2b": "--cost entropy --cell first --errors end",
            "2c": ONE, "3": ONE, "4": f"{ONE} --ranges caption --cost entropy", "6": "--cost mixed"}  # fmt: skip
 
