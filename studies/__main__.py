@@ -3,6 +3,7 @@
 python3 -m studies list                        every point, and whether it has results
 python3 -m studies run NAME...                 run experiments, studies or points (temporal_order_3bit/recipe/cosine)
 python3 -m studies run -- SCRIPT.py ...        run any command line of a script in shards
+python3 -m studies keep NAME...                copy unfinished runs to results/EXPERIMENT/unfinished (run finds them)
 python3 -m studies measure DIR...              write measures.json of runs from their trained weights
 python3 -m studies tables [--check]            write the tables of README.md and the reports, or only compare them
 """
@@ -61,7 +62,7 @@ def job_of(experiment, point):
     script, arguments = command_of(experiment, point)
     argv = [*arguments, "--out", f"results/{experiment}/{point}"] if arguments else []  # a bare one has its own folder
     watching = experiment if hasattr(study_of(experiment), "watch") else None
-    return runner.make_job(Path(script), [*argv, "--force"], watching)
+    return runner.make_job(Path(script), [*argv, "--force"], watching, Path(f"results/{experiment}/unfinished/{point}"))
 
 
 def is_headline(study, directory):
@@ -159,6 +160,15 @@ def report(failed):
     if failed:
         print(f"failed: {failed}; the same command, without --again, runs only what is missing", file=sys.stderr)
     return 1 if failed else 0
+
+
+def keep(options):
+    """Copy the checkpoints of unfinished points to a folder that can be committed. Returns 0."""
+    for experiment, point in points_of(options.names):
+        job = job_of(experiment, point)
+        if not runner.finished(job) and (size := runner.keep(job)):
+            print(f"{job.kept}: {size / 1e6:.2f} MB")
+    return 0
 
 
 def list_points(_):
@@ -276,7 +286,7 @@ def main(argv=None):
     """Run the command line argv. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python3 -m studies", description=__doc__, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    commands = parser.add_subparsers(required=True, metavar="list | run | measure | tables")
+    commands = parser.add_subparsers(required=True, metavar="list | run | keep | measure | tables")
     commands.add_parser("list", help="print every point").set_defaults(do=list_points)
     run = commands.add_parser("run", help="run points, or -- and a command line of a script", allow_abbrev=False)
     run.add_argument("names", nargs="*", metavar="NAME", help="experiment, study or point (see list)")
@@ -284,6 +294,9 @@ def main(argv=None):
     run.add_argument("--shard", type=at_least_one, metavar="N", help="seeds in a shard (if not given: as few shards as "
         "keep all processes busy, each of at most about twenty minutes)")  # fmt: skip
     run.add_argument("--again", action="store_true", help="also run finished points")
+    keeping = commands.add_parser("keep", help="copy unfinished runs to a folder that can be committed")
+    keeping.add_argument("names", nargs="+", metavar="NAME", help="experiment, study or point (see list)")
+    keeping.set_defaults(do=keep)
     measuring = commands.add_parser("measure", help="write measures.json of runs")
     measuring.add_argument("directories", nargs="+", type=Path, metavar="DIR")
     measuring.set_defaults(do=measure)

@@ -6,10 +6,12 @@ gets the same weights alone and with other seeds, so the merged shards equal the
 not depend on the experiments.
 
 While a job runs, its folder has one folder .shards/KEY-SEED-N for each shard: N seeds, of which SEED is the first. It
-holds shard.json (the seeds), the texts, log.txt and run/ (the files of the script). KEY is a hash of the texts and of
-the command line without its seeds, so shards of another version of a script are not used. A shard is finished when
-run/results.json exists, because scripts write this file last. The file .shards/again marks a finished run that will be
-replaced.
+holds shard.json (the seeds), machines.json (the machines on which it ran), the texts, log.txt and run/ (the files of
+the script). KEY is a hash of the texts and of the command line without its seeds, so shards of another version of a
+script are not used. A shard is finished when run/results.json exists, because scripts write this file last. The file
+.shards/again marks a finished run that will be replaced.
+
+keep copies the shards of an unfinished job to another folder, from which a runner on any machine goes on.
 """
 
 import contextlib
@@ -61,8 +63,8 @@ class Job:
     """A command line of a script that runs in shards of seeds.
 
     lab: the script as a module. texts: {path: text} of the files in a shard's folder. study: the module that watches
-    training, or "". argv: the options other than seeds, output and recorded seed. origin: the commit of the texts, and
-    whether the texts differ from it; set before the job runs.
+    training, or "". argv: the options other than seeds, output and recorded seed. kept: the folder in which keep saves
+    its shards, or None. origin: the commit of the texts, and whether the texts differ from it; set before the job runs.
     """
 
     lab: object
@@ -73,6 +75,7 @@ class Job:
     seeds: list
     record: int
     out: Path
+    kept: Path = None
     origin: dict = None
 
     @property
@@ -139,8 +142,8 @@ def without(argv, names):
     return kept
 
 
-def make_job(script, argv, study=None):
-    """The job of a command line. Exits with status 2 if the script itself would exit with status 2."""
+def make_job(script, argv, study=None, kept=None):
+    """The job of a command line. Exits with status 2 if the script itself would exit with status 2. kept: see Job."""
     path = script if script.is_absolute() else ROOT / script
     if path.suffix != ".py" or not path.is_file() or "\ndef parse_options(" not in path.read_text():
         refuse(f"{script} is not a script of an experiment")
@@ -159,7 +162,7 @@ def make_job(script, argv, study=None):
     if held and held != in_one_form(command) and not options.force:
         refuse(f"{out} holds the run of another command, {held}; --force replaces it")
     return Job(lab, texts, f"studies.{study}" if study else "", without(argv, own), command, options.seeds,
-               options.record, out)  # fmt: skip
+               options.record, out, kept)  # fmt: skip
 
 
 def in_one_form(command):
@@ -247,6 +250,7 @@ def start(job, seeds, folder, stdout, lock):
     for name, text in job.texts.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
+    note_machine(job, folder)
     resume = ["--resume"] if (folder / "run" / "checkpoint.npz").exists() else ["--force"]
     record = ["--record", str(job.record)] if job.record in seeds else []
     script = Path(next(iter(job.texts))).stem
@@ -256,6 +260,16 @@ def start(job, seeds, folder, stdout, lock):
     return subprocess.Popen([sys.executable, "-c", DRIVER, str(os.getpid()), script, job.study, *argv], cwd=folder,
                             stdout=stdout, stderr=subprocess.STDOUT, text=True, env=environment,
                             stdin=subprocess.DEVNULL, pass_fds=[lock])  # fmt: skip
+
+
+def note_machine(job, folder):
+    """Add this machine to the list of machines in the folder of a shard, unless it is the last one there."""
+    machine = {name: value for name, value in job.lab.environment().items() if name not in ("commit", "dirty")}
+    path, machine = folder / "machines.json", machine | {"threads": 1}
+    machines = json.loads(path.read_text()) if path.exists() else []
+    if machines[-1:] != [machine]:
+        text = json.dumps([*machines, machine]).encode()
+        job.lab.write_whole(path, lambda file: file.write(text))
 
 
 def run_shard(shard, running, lock):
@@ -317,6 +331,9 @@ def prepare(job, again, wanted, most, lock):
         mark.touch()
     if finished(job):
         return []
+    if job.kept and not anew and not any(mark.parent.glob(f"{job.key}-*")):
+        for folder in job.kept.glob(f"{job.key}-*"):
+            shutil.copytree(folder, mark.parent / folder.name)
     job.origin = origin_of(job)
     return cut(job, wanted, most, lock)
 
@@ -380,6 +397,27 @@ def completed(futures):
             yield futures[future], f"{words}; {rest:.0f} s left", lines
 
 
+def keep(job):
+    """Copy the shards of an unfinished job to job.kept, without their texts. Returns the number of bytes.
+
+    The runner may be at work: scripts write each file completely or not at all.
+    """
+    new, shards = job.kept.with_name(f".{job.kept.name}"), [*(job.out / ".shards").glob(f"{job.key}-*")]
+    if not shards:
+        return 0
+    shutil.rmtree(new, ignore_errors=True)
+    for folder in shards:
+        (new / folder.name).mkdir(parents=True)
+        for path in [folder / "shard.json", folder / "machines.json", *folder.glob("run/[!.]*")]:
+            target = new / path.relative_to(job.out / ".shards")
+            target.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # a shard that has not started, or that ends now
+                shutil.copyfile(path, target)
+    shutil.rmtree(job.kept, ignore_errors=True)
+    new.rename(job.kept)
+    return sum(path.stat().st_size for path in job.kept.rglob("*") if path.is_file())
+
+
 # --------------------------------------------------------------------------------------------------- merging
 
 
@@ -388,19 +426,22 @@ def merge(job, shards, finish):
     found = [json.loads((shard.folder / "run" / "results.json").read_text()) for shard in shards]
     places = [[job.seeds.index(seed) for seed in shard.seeds] for shard in shards]
     recorded = next(k for k, shard in enumerate(shards) if job.record in shard.seeds)
-    machines = [{name: value for name, value in results["environment"].items() if name not in ("commit", "dirty")}
-                for results in found]  # fmt: skip
-    environments = [machine for k, machine in enumerate(machines) if machine not in machines[:k]]
+    machines = [json.loads((shard.folder / "machines.json").read_text()) for shard in shards]
+    every = [machine for some in machines for machine in some]
+    environments = [machine for k, machine in enumerate(every) if machine not in every[:k]]
     results = {**found[recorded], "command": job.command, "seeds": job.seeds}
-    results["environment"] = machines[recorded] | job.origin
+    results["environment"] = machines[recorded][-1] | job.origin
     results["config"] |= {"seeds": job.seeds, "record": job.record}
     results["runs"] = merge_values("runs", [each["runs"] for each in found], places, recorded)
     results["environments"] = environments
-    results["shards"] = [{"seeds": shard.seeds, "environment": environments.index(machine)}
-                         for shard, machine in zip(shards, machines)]  # fmt: skip
+    results["shards"] = [{"seeds": shard.seeds, "environment": environments.index(some[-1])}
+                         | ({"earlier": [environments.index(machine) for machine in some[:-1]]} if some[1:] else {})
+                         for shard, some in zip(shards, machines)]  # fmt: skip
     job.lab.write_run(job.out, results, merge_arrays(shards, places, recorded))
     (job.out / ".shards" / "again").unlink(missing_ok=True)
     shutil.rmtree(job.out / ".shards")
+    if job.kept:
+        shutil.rmtree(job.kept, ignore_errors=True)
     finish(job)
 
 

@@ -181,6 +181,41 @@ def test_kills_at_any_moment_change_nothing(script, tmp_path):
     assert processes_of(out) == []
 
 
+def test_a_kept_run_goes_on_on_another_machine(tmp_path, monkeypatch):
+    """The checkpoints of a killed run are copied; a runner elsewhere goes on from them and names both machines."""
+    folder, other, kept = tmp_path / "a", tmp_path / "b", tmp_path / "unfinished"
+    script, *words = words_of(LONGER["lstm_1997"], tmp_path)
+    assert runner.run_jobs([runner.make_job(script, [*words, "--out", str(tmp_path / "one")])], 1, most=2) == 0
+    command = [sys.executable, "-m", "studies", "run", "--shard", "2", "--", script, *words, "--out", folder]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not [*folder.rglob("run/checkpoint.npz")]:
+            time.sleep(0.005)
+        process.kill()
+    assert runner.keep(runner.make_job(script, [*words, "--out", str(folder)], kept=kept)) > 0
+    files = {path.name for path in kept.rglob("*") if path.is_file()}
+    assert {"shard.json", "machines.json", "checkpoint.npz"} <= files
+    assert files <= {"shard.json", "machines.json", "checkpoint.npz", "results.json", "snapshots.npz"}
+    job = runner.make_job(script, [*words, "--out", str(other)], kept=kept)
+    here, resumed, start = job.lab.environment(), [], subprocess.Popen
+    monkeypatch.setattr(job.lab, "environment", lambda: here | {"cpu": "another kind"})
+    monkeypatch.setattr(subprocess, "Popen", lambda argv, **rest: (resumed.append(argv), start(argv, **rest))[1])
+    assert runner.run_jobs([job], 1, most=2) == 0 and "--resume" in resumed[0]
+    besides = "environment", "environments", "shards"
+    assert left(other, besides) == left(tmp_path / "one", besides) and not kept.exists()
+    results = json.loads((other / "results.json").read_text())
+    assert [machine["cpu"] for machine in results["environments"]] == [here["cpu"], "another kind"]
+    assert results["shards"][0] == {"seeds": [0, 2], "environment": 1, "earlier": [0]}
+    assert results["environment"]["cpu"] == "another kind"
+
+
+def test_keep_of_a_finished_or_absent_run_copies_nothing(tmp_path):
+    job = job_of_seeds("0-1", tmp_path / "run")
+    job.kept = tmp_path / "unfinished"
+    assert runner.keep(job) == 0 and not job.kept.exists()
+    assert runner.run_jobs([job], 1) == 0
+    assert runner.keep(job) == 0 and not job.kept.exists()
+
+
 def test_two_runners_do_not_share_a_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "PATIENCE", 0.3)
     with runner.locked(tmp_path):
