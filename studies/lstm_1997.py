@@ -154,6 +154,10 @@ SEARCH = {  # readings of row 1-5 (grammar_1997.py), compared on trials 100 to 1
     "ia-zero-step-caption": f"{ALL} --update step --ranges caption",
     "ia-zero-mixed": f"{ALL} --cost mixed",
     "ia-zero-step-mixed": f"{ALL} --cost mixed --update step",
+    "ia-zero-mixed-caption": f"{ALL} --cost mixed --ranges caption",
+    "ia-neg-mixed": "--recurrence in-from-all --output-bias --input-biases=-1 --cost mixed",
+    "gg-zero-mixed": ZERO.replace("in-from", "gates-from") + " --cost mixed",
+    "gates-zero-mixed": ZERO.replace("in-from-gates", "gates") + " --cost mixed",
 }
 DIAGNOSIS = "--h identity --targets legal-0.1 --update step"  # no reading of the paper: what stands in the way
 TASK_1 = {
@@ -212,8 +216,6 @@ POINTS = {
 }
 PENDING = (  # points whose runs have not finished
     "choice/4-1-full-equations-squared",
-    "choice/4-1-full-equations-mixed",
-    "choice/4-1-full-equations-entropy",
     "choice/4-1-full-caption-squared",
     "choice/4-1-gates-caption-squared",
     "choice/2b-squared-late-every",
@@ -279,19 +281,17 @@ PENDING = (  # points whose runs have not finished
     "baselines/try-entropy",
     "baselines/try-init-1",
     "baselines/bptt-100",
-    "grammar/search-ia-zero-step-caption",
-    "grammar/search-ia-zero-mixed",
-    "grammar/search-ia-zero-step-mixed",
+    "grammar/search-ia-zero-mixed-caption",
+    "grammar/search-ia-neg-mixed",
+    "grammar/search-gg-zero-mixed",
+    "grammar/search-gates-zero-mixed",
     "grammar/1-1-diagnosis",
     "grammar/1-2-diagnosis",
     "grammar/1-3-diagnosis",
     "grammar/1-4-diagnosis",
     "grammar/1-1-text-without-output-gates",
     "lags/2c-3-none",
-    "lags/2c-4-none",
     "text/2c-4",
-    "text/3c-1",
-    "text/3c-2",
     "one/1-2",
     "one/1-3",
     "one/1-4",

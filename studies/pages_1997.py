@@ -172,7 +172,10 @@ SEARCH_WORDS = {
     "ia-zero": "input gates from all, output bias, biases of input gates 0",
     "ia-zero-step": "the same, per step (2)",
     "ia-zero-step-caption": "(2), ranges of the caption", "ia-zero-mixed": "(2), slope + 0.1, per string",
-    "ia-zero-step-mixed": "(2), slope + 0.1",
+    "ia-zero-step-mixed": "(2), slope + 0.1", "ia-zero-mixed-caption": "(2), slope + 0.1, per string, caption",
+    "ia-neg-mixed": "(2), slope + 0.1, per string, biases of input gates −1",
+    "gg-zero-mixed": "gates from gates, output bias, biases of input gates 0, slope + 0.1",
+    "gates-zero-mixed": "gates from all, output bias, biases of input gates 0, slope + 0.1",
     "gates-zero-step": "gates from all, output bias, biases of input gates 0, per step",
     "none-zero": "no unit from units, output bias, biases of input gates 0", "none-zero-step": "the same, per step",
 }  # fmt: skip
