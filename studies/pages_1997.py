@@ -211,7 +211,7 @@ def of_strings(name):
     return f"{k}/{n}" + (f", {np.mean(there):,.0f}" if there else "")
 
 
-TRACED = {"search-text": "the text", "search-text-step": "the text, per step", "search-ia-zero-mixed": "reading (c)"}
+TRACED = {"search-text": "the text", "search-text-step": "the text, per step", "search-gg-zero-mixed": "reading (c)"}
 
 
 def failed(name):
