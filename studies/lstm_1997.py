@@ -287,7 +287,6 @@ PENDING = (  # points whose runs have not finished
     "robust/6a-twice-rate",
     "baselines/rtrl-4-4",
     "baselines/rtrl-4-10",
-    "baselines/rtrl-10",
     "baselines/try-entropy",
     "baselines/try-init-1",
     "baselines/bptt-100",
@@ -307,9 +306,19 @@ PENDING = (  # points whose runs have not finished
     "nearest/1-3",
     "nearest/1-4",
     "nearest/1-5",
+    "one/2c-5",
+    "one/2c-6",
+    "one/2c-7",
+    "one/2c-8",
+    "one/2c-9",
+    "one/3a-3",
+    "one/3b-3",
+    "one/6b",
+    "nearest/4-2",
+    "nearest/4-3",
+    "one/5",
+    "nearest/5",
 )
-LONG = tuple(f"{column}/{name}" for name, columns in LONG_ROWS.items() for column in columns)
-OF_COLUMNS = tuple(name for name in POINTS if name.startswith(("text/", "one/", "nearest/")) and name not in LONG)
 GROUPS = {
     "columns": OF_COLUMNS,
     "long": LONG,

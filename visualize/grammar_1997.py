@@ -39,17 +39,19 @@ SEARCH = [
     ("the text: all units receive units", "other", "search-text", "search-text-step"),
     ("the text, outputs with a bias", "other", "search-full-bias", None),
     ("all gates receive all units", "ours", None, "search-gates-zero-step"),
+    ("errors: slope + 0.1", "ours", "search-gates-zero-mixed", None),
     ("all gates receive gates", "ours", "search-gg-zero", "search-gg-zero-step"),
+    ("errors: slope + 0.1", "ours", "search-gg-zero-mixed", None),
     ("input gates receive all units", "ours", "search-ia-zero", "search-ia-zero-step"),
-    ("the same, errors: slope + 0.1", "ours", "search-ia-zero-mixed", "search-ia-zero-step-mixed"),
+    ("errors: slope + 0.1", "ours", "search-ia-zero-mixed", "search-ia-zero-step-mixed"),
     ("input gates receive gates", "ours", "search-ig-zero", "search-ig-zero-step"),
-    ("the same, errors: slope + 0.1", "ours", "search-ig-zero-mixed", None),
+    ("errors: slope + 0.1", "ours", "search-ig-zero-mixed", None),
     ("no unit receives units", "ours", "search-none-zero", "search-none-zero-step"),
     ("input gates receive gates", "ours", None, "search-ig-nobias-zero-step"),
 ]
 HEADERS = {  # above a reading
     2: "cells receive inputs only,\noutputs have a bias:",
-    9: "cells receive inputs only,\noutputs have no bias:",
+    11: "cells receive inputs only,\noutputs have no bias:",
 }
 GROUPS = {  # of the five rows: words and role
     "text": ("(a) the text to the letter", "other"),
