@@ -289,7 +289,6 @@ PENDING = (  # points whose runs have not finished
     "baselines/rtrl-4-10",
     "baselines/try-entropy",
     "baselines/try-init-1",
-    "baselines/bptt-100",
     "grammar/1-1-diagnosis",
     "grammar/1-2-diagnosis",
     "grammar/1-3-diagnosis",
@@ -301,7 +300,6 @@ PENDING = (  # points whose runs have not finished
     "one/1-4",
     "one/1-5",
     "one/4-1",
-    "nearest/1-1",
     "nearest/1-2",
     "nearest/1-3",
     "nearest/1-4",
@@ -319,6 +317,8 @@ PENDING = (  # points whose runs have not finished
     "one/5",
     "nearest/5",
 )
+LONG = tuple(f"{column}/{name}" for name, columns in LONG_ROWS.items() for column in columns)
+OF_COLUMNS = tuple(name for name in POINTS if name.startswith(("text/", "one/", "nearest/")) and name not in LONG)
 GROUPS = {
     "columns": OF_COLUMNS,
     "long": LONG,

@@ -373,8 +373,8 @@ def draw_arrow(axis, start, end, line):
 
 def task_1(search, rows, trials):
     """Shares with the readings of one row and in all five rows, and what failed trials lack."""
-    figure = plt.figure(figsize=(10, 9.4))
-    above, below = figure.subfigures(2, 1, height_ratios=(2.15, 1))
+    figure = plt.figure(figsize=(10, 10.4))
+    above, below = figure.subfigures(2, 1, height_ratios=(2.5, 1))
     axes = above.subplots(1, 2)
     cut, words = nearest(search, rows)
     draw_search(axes[0], search, trials[0], cut, words)
