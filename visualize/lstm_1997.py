@@ -285,7 +285,7 @@ def summary(columns, paper):
     lay_out_ratios(axes, paper, rules)
     others = [name for name in paper if name not in rows]
     n_others = sum(len(paper[name]["sequences"]) for name in others)
-    words = f"Not run: the {n_others} rules of rows {listed(others)}.\n"
+    words = f"Not shown: the {n_others} rules of the long rows {listed(others)}.\n"
     words += "A mean agrees if its interval contains 1. Less accurate: more wrong answers than in the paper."
     figure.legend(*zip(*marks_of_ratios()), loc="outside lower center", ncols=5, title=words, title_fontsize=10)
     made = [results for runs in columns.values() for results in runs.values() if results]
@@ -425,7 +425,8 @@ def drift(paper):
         title,
         f"Task 2c. Title and left: row {LONG}, {lag} distractors. Left: medians and deciles of {n} trials after\n"
         f"{after:,} sequences, before any of them learns. "
-        "Right: 95 % intervals (shares: Wilson; means: bootstrap).",
+        "Right: 95 % intervals (shares: Wilson; means: bootstrap).\n"
+        "A cross: no trial met the rule by five times the paper's mean.",
     )
     return figure
 
@@ -452,9 +453,8 @@ def draw_lags(axes, runs, who):
         else:
             top = results["runs"][name]["cap"]
             axes[1].plot(place, top, color=colour, marker="x", markersize=8, markeredgewidth=2)
-            words += f" by {sequences(top)}"
         if of[0] < of[1]:
-            style = {"textcoords": "offset points", "ha": "right" if name == max(LAGS) else "center", "fontsize": 10}
+            style = {"textcoords": "offset points", "ha": "center", "fontsize": 10}
             axes[1].annotate(words, (place, top), (0, 6), color=colour, weight="bold", **style)
     return found
 
