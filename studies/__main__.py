@@ -166,7 +166,7 @@ def keep(options):
     """Copy the checkpoints of unfinished points to a folder that can be committed. Returns 0."""
     for experiment, point in points_of(options.names):
         job = job_of(experiment, point)
-        if not runner.finished(job) and (size := runner.keep(job)):
+        if size := runner.keep(job):
             print(f"{job.kept}: {size / 1e6:.2f} MB")
     return 0
 

@@ -507,17 +507,24 @@ def rows_run():
     return short + [name for name in LONG_ROWS if any(is_there(f"{column}/{name}") for column in LONG_ROWS[name])]
 
 
-def progress(name):
-    """How far an unfinished run with committed checkpoints is: trials that have met the last rule, trials, sequences.
+def progress(name, rule):
+    """How far an unfinished run with committed checkpoints is: trials that have met a rule, trials, and sequences.
 
-    None if there are no such checkpoints. Sequences are those of the least advanced checkpoint.
+    None if there are no such checkpoints. Each trial that goes on has seen at least this number of sequences.
     """
-    paths = sorted((results_folder(lab, "unfinished") / name).glob("*/run/checkpoint.npz"))
-    if not paths:
-        return None
-    trees = [json.loads(np.load(path)["tree"].item()) for path in paths]
-    sequences = [n for tree in trees for n in tree["rules"][-1]["sequences"]]
-    return sum(n is not None for n in sequences), len(sequences), min(tree["step"] for tree in trees)
+    trials, done, least = 0, 0, math.inf
+    for path in sorted((results_folder(lab, "unfinished") / name).glob("*/shard.json")):
+        trials += len(json.loads(path.read_text()))
+        if (path.parent / "run" / "results.json").exists():
+            (run,) = json.loads((path.parent / "run" / "results.json").read_text())["runs"].values()
+            done += len(met(run, rule))
+        elif (path.parent / "run" / "checkpoint.npz").exists():
+            with np.load(path.parent / "run" / "checkpoint.npz") as file:
+                state = json.loads(file["tree"].item())
+            done, least = done + len(met(state, rule)), min(least, state["step"])
+        else:
+            least = 0
+    return (done, trials, least) if trials else None
 
 
 def paper_long():
@@ -525,10 +532,10 @@ def paper_long():
     rows = [heads]
     for name, rule, goal, wrong in rules_of(LONG_ROWS):
         for column in LONG_ROWS[name]:
-            run, far = point(f"{column}/{name}")[1], progress(f"{column}/{name}")
+            run, far = point(f"{column}/{name}")[1], progress(f"{column}/{name}", rule)
             cells = [row_words(name, rule), COLUMN_WORDS[column][:3], f"{goal:,}"]
             if run is None:
-                words = "not finished" if far is None else "not finished; {} of {} at {:,}".format(*far)
+                words = "not finished" if far is None else "not finished; {} of {} so far, at {:,}".format(*far)
                 rows.append([*cells, words, "", "", "–" if wrong is None else f"{wrong:.3g}", ""])
                 continue
             (ratio, interval), n = ratio_interval(run, name, rule), len(run["rules"][rule]["sequences"])
@@ -1015,6 +1022,7 @@ def choice_claims():
     for row in ("2a", "2b", *READ[1:]):
         chosen = nearest(row, [name for name in POINTS if name.startswith(f"choice/{row}-")])
         assert is_column(chosen, "nearest"), f"{chosen} is the nearest reading of row {row}"
+    assert all(is_there(in_choice(row, reading)) for row, reading in itertools.product(SHORT_ROWS, FINALISTS))
     assert finalists() == set(FINALISTS), "these readings were compared on all short rows"
     assert one_reading() == FINALISTS[0] == ("gates", "equations", "squared") and ONE == "--recurrence gates"
     return []

@@ -263,10 +263,11 @@ def start(job, seeds, folder, stdout, lock):
 
 
 def note_machine(job, folder):
-    """Add this machine to the list of machines in the folder of a shard, unless it is the last one there."""
+    """Add this machine to a shard's list of machines that had a part in it, which starts anew without a checkpoint."""
     machine = {name: value for name, value in job.lab.environment().items() if name not in ("commit", "dirty")}
     path, machine = folder / "machines.json", machine | {"threads": 1}
-    machines = json.loads(path.read_text()) if path.exists() else []
+    goes_on = path.exists() and (folder / "run" / "checkpoint.npz").exists()
+    machines = json.loads(path.read_text()) if goes_on else []
     if machines[-1:] != [machine]:
         text = json.dumps([*machines, machine]).encode()
         job.lab.write_whole(path, lambda file: file.write(text))
@@ -329,11 +330,12 @@ def prepare(job, again, wanted, most, lock):
             shutil.rmtree(path)
     if anew:
         mark.touch()
+    if anew or finished(job):
+        forget_kept(job)
     if finished(job):
         return []
-    if job.kept and not anew and not any(mark.parent.glob(f"{job.key}-*")):
-        for folder in job.kept.glob(f"{job.key}-*"):
-            shutil.copytree(folder, mark.parent / folder.name)
+    if job.kept and not anew:
+        restore(job)
     job.origin = origin_of(job)
     return cut(job, wanted, most, lock)
 
@@ -398,24 +400,46 @@ def completed(futures):
 
 
 def keep(job):
-    """Copy the shards of an unfinished job to job.kept, without their texts. Returns the number of bytes.
+    """Copy the shards of an unfinished job to job.kept, without their texts. Returns the number of bytes copied.
 
-    The runner may be at work: scripts write each file completely or not at all.
+    The runner may be at work: scripts write each file completely or not at all. A shard replaces its earlier copy.
     """
-    new, shards = job.kept.with_name(f".{job.kept.name}"), [*(job.out / ".shards").glob(f"{job.key}-*")]
-    if not shards:
-        return 0
-    shutil.rmtree(new, ignore_errors=True)
-    for folder in shards:
-        (new / folder.name).mkdir(parents=True)
+    size = 0
+    for folder in sorted((job.out / ".shards").glob(f"{job.key}-*")):
+        new = job.kept / f".{folder.name}"
+        shutil.rmtree(new, ignore_errors=True)
         for path in [folder / "shard.json", folder / "machines.json", *folder.glob("run/[!.]*")]:
-            target = new / path.relative_to(job.out / ".shards")
-            target.parent.mkdir(exist_ok=True)
+            target = new / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # a shard that has not started, or that ends now
                 shutil.copyfile(path, target)
-    shutil.rmtree(job.kept, ignore_errors=True)
-    new.rename(job.kept)
-    return sum(path.stat().st_size for path in job.kept.rglob("*") if path.is_file())
+                size += target.stat().st_size
+        shutil.rmtree(job.kept / folder.name, ignore_errors=True)
+        new.rename(job.kept / folder.name)
+    if finished(job):  # it has ended meanwhile
+        forget_kept(job)
+    return size
+
+
+def restore(job):
+    """Copy to the job's folder those of its kept shards that are not there. The caller holds the job's lock."""
+    kept = [path for path in sorted(job.kept.glob("[!.]*")) if path.is_dir()]
+    for folder in kept:
+        target = job.out / ".shards" / folder.name
+        if not folder.name.startswith(f"{job.key}-"):
+            print(f"{folder} is not used: it is of another version of the script or of its options", flush=True)
+        elif not target.exists():
+            print(f"{job.out} goes on from {folder}", flush=True)
+            new = target.with_name("restored")
+            shutil.rmtree(new, ignore_errors=True)
+            shutil.copytree(folder, new)
+            new.rename(target)
+
+
+def forget_kept(job):
+    """Remove the kept shards of a job."""
+    if job.kept:
+        shutil.rmtree(job.kept, ignore_errors=True)
 
 
 # --------------------------------------------------------------------------------------------------- merging
@@ -426,7 +450,7 @@ def merge(job, shards, finish):
     found = [json.loads((shard.folder / "run" / "results.json").read_text()) for shard in shards]
     places = [[job.seeds.index(seed) for seed in shard.seeds] for shard in shards]
     recorded = next(k for k, shard in enumerate(shards) if job.record in shard.seeds)
-    machines = [json.loads((shard.folder / "machines.json").read_text()) for shard in shards]
+    machines = [machines_of(shard, results) for shard, results in zip(shards, found)]
     every = [machine for some in machines for machine in some]
     environments = [machine for k, machine in enumerate(every) if machine not in every[:k]]
     results = {**found[recorded], "command": job.command, "seeds": job.seeds}
@@ -440,9 +464,16 @@ def merge(job, shards, finish):
     job.lab.write_run(job.out, results, merge_arrays(shards, places, recorded))
     (job.out / ".shards" / "again").unlink(missing_ok=True)
     shutil.rmtree(job.out / ".shards")
-    if job.kept:
-        shutil.rmtree(job.kept, ignore_errors=True)
+    forget_kept(job)
     finish(job)
+
+
+def machines_of(shard, results):
+    """The machines that had a part in a finished shard, the last one last. results: its results.json."""
+    path = shard.folder / "machines.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    return [{name: value for name, value in results["environment"].items() if name not in ("commit", "dirty")}]
 
 
 def merge_values(name, values, places, recorded, history=None):

@@ -208,11 +208,33 @@ def test_a_kept_run_goes_on_on_another_machine(tmp_path, monkeypatch):
     assert results["environment"]["cpu"] == "another kind"
 
 
+def test_kept_shards_are_restored_one_by_one(tmp_path, capsys):
+    job = job_of_seeds("0-3", tmp_path / "run")
+    job.kept = tmp_path / "unfinished"
+    with runner.locked(job.out) as lock:
+        first, second = runner.cut(job, 1, 2, lock)
+        for shard in first, second:
+            (shard.folder / "run").mkdir()
+            (shard.folder / "run" / "checkpoint.npz").write_text(spelled := runner.spell(shard.seeds))
+        assert runner.keep(job) == sum(len(f"[{a}, {b}]") + len(spelled) for a, b in ((0, 1), (2, 3)))
+        (first.folder / "run" / "checkpoint.npz").write_text("further")
+        shutil.rmtree(second.folder)
+        shutil.copytree(job.kept / second.folder.name, job.out / ".shards" / "restored")  # a start was killed here
+        (job.kept / "0123-0-2").mkdir()
+        runner.restore(job)
+        assert (first.folder / "run" / "checkpoint.npz").read_text() == "further"
+        assert (second.folder / "run" / "checkpoint.npz").read_text() == "2-3"
+        assert [shard.seeds for shard in runner.cut(job, 1, 2, lock)] == [[0, 1], [2, 3]]
+    assert "0123-0-2 is not used" in capsys.readouterr().out
+
+
 def test_keep_of_a_finished_or_absent_run_copies_nothing(tmp_path):
     job = job_of_seeds("0-1", tmp_path / "run")
     job.kept = tmp_path / "unfinished"
     assert runner.keep(job) == 0 and not job.kept.exists()
-    assert runner.run_jobs([job], 1) == 0
+    job.kept.mkdir()
+    assert runner.run_jobs([job], 1) == 0 and not job.kept.exists()
+    job.kept.mkdir()  # as if the run had ended while keep was at work
     assert runner.keep(job) == 0 and not job.kept.exists()
 
 
