@@ -170,6 +170,8 @@ TASK_1 = {
     **{f"grammar/{row}-diagnosis": f"--task {row} --trials 200-229 {DIAGNOSIS}" for row in GRAMMAR_ROWS},
     **{f"grammar/{row}-text-without-output-gates": f"--task {row} --trials 200-229 --output-gates none"
        for row in ("1-1", "1-5")},
+    **{f"grammar/{row}-nearest-without-output-gates": f"--task {row} --trials 200-229 {NEAREST['1']} --output-gates none"
+       for row in ("1-4", "1-5")},
 }  # fmt: skip
 FLOW_RATES = (0.1, 0.5, 2.5)
 FLOW = {  # how errors go back in time (error_flow_1997.py)
@@ -276,7 +278,6 @@ PENDING = (  # points whose runs have not finished
     "parts/4-1-counted",
     "parts/4-1-unmarked",
     "robust/3a-1-zero",
-    "robust/3a-1-lower",
     "robust/3a-1-random",
     "robust/3a-1-half-rate",
     "robust/3a-1-twice-rate",
@@ -285,19 +286,13 @@ PENDING = (  # points whose runs have not finished
     "robust/6a-random",
     "robust/6a-half-rate",
     "robust/6a-twice-rate",
-    "baselines/try-entropy",
-    "baselines/try-init-1",
-    "grammar/1-1-diagnosis",
-    "grammar/1-2-diagnosis",
-    "grammar/1-3-diagnosis",
-    "grammar/1-4-diagnosis",
-    "grammar/1-1-text-without-output-gates",
+    "grammar/1-4-nearest-without-output-gates",
+    "grammar/1-5-nearest-without-output-gates",
     "lags/2c-3-none",
     "one/1-2",
     "one/1-3",
     "one/1-4",
     "one/1-5",
-    "one/4-1",
     "one/2c-5",
     "one/2c-6",
     "one/2c-7",
