@@ -170,8 +170,8 @@ TASK_1 = {
     **{f"grammar/{row}-diagnosis": f"--task {row} --trials 200-229 {DIAGNOSIS}" for row in GRAMMAR_ROWS},
     **{f"grammar/{row}-text-without-output-gates": f"--task {row} --trials 200-229 --output-gates none"
        for row in ("1-1", "1-5")},
-    **{f"grammar/{row}-nearest-without-output-gates": f"--task {row} --trials 200-229 {NEAREST['1']} --output-gates none"
-       for row in ("1-4", "1-5")},
+    **{f"grammar/{row}-nearest-without-output-gates":
+       f"--task {row} --trials 200-229 {NEAREST['1']} --output-gates none" for row in ("1-4", "1-5")},
 }  # fmt: skip
 FLOW_RATES = (0.1, 0.5, 2.5)
 FLOW = {  # how errors go back in time (error_flow_1997.py)
