@@ -402,6 +402,7 @@ def gate_claims(text):
         return found
     cut = {row: (success(point_of("nearest", row)), counted(name)[:2]) for row, name in names.items()}
     ps = {row: fisher_test(*with_gates, *without_gates) for row, (with_gates, without_gates) in cut.items()}
+    assert all(with_gates[0] > without_gates[0] and ps[row] < 0.05 for row, (with_gates, without_gates) in cut.items())
     words = [f"{share(*without_gates)} of row {row} instead of {share(*with_gates)} ({p_value(ps[row])})"
              for row, (with_gates, without_gates) in cut.items()]  # fmt: skip
     return found | {"gates (c)": f"With reading (c) but no output gates it is {listed(words)}."}
@@ -542,7 +543,8 @@ def error_flow_claims():
         "(medians); the measured factor is smaller in every trial.",
         f"After training, the largest output is right for {np.mean(right['logistic']):.1f} % (logistic) and "
         f"{np.mean(right['tanh']):.1f} % (tanh) of fresh sequences on average; chance is 25 %. By the paper's "
-        f"rule, no answer is right. The mean cost is {mean_cost['logistic']:.3f} and {mean_cost['tanh']:.3f}; outputs that are always "
+        f"rule, no answer is right. The mean cost is {mean_cost['logistic']:.3f} and {mean_cost['tanh']:.3f}; outputs "
+        "that are always "
         "0.25 have a cost of 0.375.",
         f"In {share(kept, 2 * n)} of these networks, every weight from the inputs X and Y has exactly its initial "
         "value after training.",
@@ -551,9 +553,9 @@ def error_flow_claims():
         f"{power(np.median(ranges['tanh'][1]))}. There the factor is above 1 in {grown['logistic']} (logistic) and "
         f"{grown['tanh']} (tanh) of {n} trials.",
         f"We also trained networks from weights in [−1, 1]. Their largest output is right for "
-        f"{right_wide['logistic']:.1f} % (logistic) and {right_wide['tanh']:.1f} % (tanh) of fresh sequences on average, "
-        f"although weights from X and Y change in {changed} of {n} tanh networks. This training makes the factor of tanh units "
-        f"smaller in {fell} of {n} trials (sign test, {p_value(p)}): its median falls from "
+        f"{right_wide['logistic']:.1f} % (logistic) and {right_wide['tanh']:.1f} % (tanh) of fresh sequences "
+        f"on average, although weights from X and Y change in {changed} of {n} tanh networks. This training makes the "
+        f"factor of tanh units smaller in {fell} of {n} trials (sign test, {p_value(p)}): its median falls from "
         f"{power(np.median(tanh_start))} to {power(np.median(tanh_end))}.",
         f"Over all rates and both kinds of units, the largest median factor after 100 steps is {power(highest)}.",
     ]
