@@ -1169,9 +1169,9 @@ def robust_claims():
         means = [np.mean(met(point(names[name])[1])) / np.mean(met(point(f"text/{row}")[1])) for name in rest]
         fewer = f"Fewer do so with {listed(words)}. With the other settings" if differ else "With all other settings"
         text.append(
-            f"In row {row}, {'{}/{}'.format(*own)} trials meet the last rule with the paper's biases and rate. {fewer} of "
-            f"the table we cannot distinguish the shares; the means are {min(means):.2f} to {max(means):.2f} times that "
-            "of the paper's settings."
+            f"In row {row}, {'{}/{}'.format(*own)} trials meet the last rule with the paper's biases and rate. "
+            f"{fewer} of the table we cannot distinguish the shares; the means are {min(means):.2f} to "
+            f"{max(means):.2f} times that of the paper's settings."
         )
     return text
 
