@@ -20,6 +20,7 @@ from studies.lstm_1997 import (
     per_cent,
     point,
     point_of,
+    ratio_of_means,
     reading_of,
     solved_and_mean,
     success,
@@ -175,13 +176,6 @@ def guess_claims():
             f"{errors} wrong answers; guessing looks at {ratios} times as many sequences."
         )
     return text
-
-
-def ratio_of_means(values, others, draws=2000):
-    """The ratio of two means, and the ends of its 95 % bootstrap interval."""
-    rng, (values, others) = np.random.default_rng(0), (np.array(each, float) for each in (values, others))
-    means = [rng.choice(each, (draws, len(each))).mean(axis=1) for each in (values, others)]
-    return values.mean() / others.mean(), *np.percentile(means[0] / means[1], [2.5, 97.5])
 
 
 # --------------------------------------------------------------------------------------------------- task 1

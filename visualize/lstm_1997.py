@@ -303,7 +303,7 @@ def summary(columns, paper):
         figure,
         title,
         f"Means of the trials that met the rule, of {trials}. Readings (b) and (c) were chosen on trials 100–129.\n"
-        "The paper gives no spread. The interval is that of the ratio if the paper's trials vary as ours do.",
+        "The interval is that of the ratio, if the paper's trials vary as ours do, relative to their mean.",
     )
     return figure
 
