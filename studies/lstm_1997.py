@@ -227,7 +227,6 @@ POINTS = {
     },
 }
 PENDING = (  # points whose runs have not finished
-    "choice/4-1-full-equations-squared",
     "choice/4-1-full-caption-squared",
     "choice/4-1-gates-caption-squared",
     "choice/2b-squared-late-every",
@@ -268,12 +267,6 @@ PENDING = (  # points whose runs have not finished
     "choice/3c-1-gates-equations-squared",
     "choice/3c-1-gates-equations-entropy",
     "choice/3c-1-full-caption-mixed",
-    "parts/1-5-full-gradient-equations",
-    "parts/1-5-full-gradient-caption",
-    "parts/1-5-memory",
-    "parts/4-1-counted",
-    "parts/4-1-unmarked",
-    "lags/2c-3-none",
     "one/2c-5",
     "one/2c-6",
     "one/2c-7",
