@@ -369,7 +369,8 @@ def task_1_claims():
         "layer": f"In at least {layer} of the {len(places)} failed trials, another output layer on the same cells "
         f"would be right on all strings; in at least {layer_x}, one that also reads the present symbol would be.",
         "memory": f"With errors at the step of the memory only, {share(*success('parts/1-5-memory'))} trials learn "
-        f"that step, after {np.mean(met(point('parts/1-5-memory')[1])):,.0f} strings on average: the memory alone is easy.",
+        f"that step, after {np.mean(met(point('parts/1-5-memory')[1])):,.0f} strings on average: the memory alone is "
+        "easy.",
         "full": f"With the full gradient, {share(*full)} trials with the text learn row 1-5 by twice the paper's mean; "
         f"with the truncated one it is {share(*truncated)} ({p_value(fisher_test(*full, *truncated))}).",
         "sets": f"Ours have {min(different)} to {max(different)} different strings among 256.",
