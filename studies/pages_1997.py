@@ -10,6 +10,7 @@ import lstm_1997 as lab
 from studies.lstm_1997 import (
     BASELINES,
     COLUMN_WORDS,
+    GRAMMAR,
     GRAMMAR_ROWS,
     POINTS,
     is_there,
@@ -338,6 +339,7 @@ def task_1_claims():
     most_same = max(same_count, key=same_count.get)
     assert all(weights_of(name) != [264, 276] for name in found if found[name][0] >= 15), "half of the trials"
     assert [row for row in cut if cut[row][0] >= round(30 * paper()[row]["solved"])] == ["1-4"], "the paper's share"
+    full, truncated = (success(name) for name in list(GRAMMAR)[1::-1])
     alike = min(found[name][0] for name in found if fisher_test(k, n, *found[name][:2]) > 0.05)
     assert all(fisher_test(k, n, *found[name][:2]) > 0.05 for name in found if found[name][0] >= alike)
     return {
@@ -366,6 +368,11 @@ def task_1_claims():
         f"100 to 129, more often than the diagnosis ({p_value(p_step)}).",
         "layer": f"In at least {layer} of the {len(places)} failed trials, another output layer on the same cells "
         f"would be right on all strings; in at least {layer_x}, one that also reads the present symbol would be.",
+        "memory": f"With errors at the step of the memory only, {share(*success('parts/1-5-memory'))} trials learn "
+        f"that step, after {np.mean(met(point('parts/1-5-memory')[1])):,.0f} strings on average: the memory alone is "
+        "easy.",
+        "full": f"With the full gradient, {share(*full)} trials with the text learn row 1-5 by twice the paper's mean; "
+        f"with the truncated one it is {share(*truncated)} ({p_value(fisher_test(*full, *truncated))}).",
         "sets": f"Ours have {min(different)} to {max(different)} different strings among 256.",
         **gate_claims(text),
     }
