@@ -54,6 +54,12 @@ POINTS = {
 }
 WEIGHTS = ("figure/asker", "figure/shuffled")  # points that keep the weights of their networks
 
+
+def evaluations(point):
+    """The most evaluations that the history of a point keeps: no table or picture shows more than the last one."""
+    return 15
+
+
 # -------------------------------------------------------------------------------------------------- measures
 
 FRESH, LONGER = 3, 4  # random streams of each seed that the script does not use

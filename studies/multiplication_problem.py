@@ -58,6 +58,14 @@ POINTS = {
 }
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 ONLY = {"behind_second": ("thirty_seeds/default", "thirty_seeds/writeup", "ablations/add")}  # measures of few points
+FOLLOWED = ("recipe/writeup", "recipe/output", "recipe/default", "thirty_seeds/default", "thirty_seeds/writeup",
+            "thirty_seeds/writeup-fresh")  # fmt: skip
+
+
+def evaluations(point):
+    """The most evaluations that the history of a point keeps; None: all, for points whose training is studied."""
+    return None if point in FOLLOWED else 15
+
 
 # ------------------------------------------------------------------------------------ watched along training
 
