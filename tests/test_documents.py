@@ -206,7 +206,7 @@ def test_figures_are_numbered(name):
 
 def test_rows_of_1997_that_were_not_run_are_named():
     text = DOCUMENTS["results/lstm_1997/README.md"]
-    (rows,) = re.findall(r"were\s+not\s+run\s+to\s+the\s+end\..*?paper's\s+means: (.*?)\.\n\n", text, flags=re.DOTALL)
+    (rows,) = re.findall(r"were\s+not\s+run\s+to\s+the\s+end\..*?paper's\s+means:\s+(.*?)\.\n\n", text, flags=re.DOTALL)
     means = re.findall(r"(\S+)\s\(([\d,;\s]+)\)", rows)
     assert [name for name, _ in means] == [name for name in study.lab.ROWS if name not in study.rows_run()]
     for name, mean in means:
