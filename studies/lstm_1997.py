@@ -1139,6 +1139,11 @@ def nearest_claims():
     ]
 
 
+def all_of(counts):
+    """Numbers of 30 trials as text."""
+    return "all 30" if min(counts) == 30 else f"{min(counts)} to {max(counts)} of 30"
+
+
 def reading_claims():
     cut = [success(f"choice/2c-1-gates-{ranges}-{cost}")[0] for ranges, cost in itertools.product(RANGES, COSTS)]
     whole = [success(f"choice/2c-1-full-{ranges}-{cost}")[0] for ranges, cost in itertools.product(RANGES, COSTS)]
@@ -1155,12 +1160,12 @@ def reading_claims():
     assert len(set(served_of)) == 1, "the three serve as many of these rows"
     on_all = [len(served(reading, SHORT_ROWS)) for reading in FINALISTS]
     assert on_all[0] >= max(on_all[1:])
-    tie = ", and its means are the nearest to the paper's" if on_all[0] == max(on_all[1:]) else ""
+    tie = ", because its means are the nearest to the paper's" if on_all[0] == max(on_all[1:]) else ""
     shares = [of_tasks(reading) for reading in FINALISTS]
     other = ["", "second", "third"][int(np.argmax(shares))]
     distinguish = "" if p < 0.05 else "; we cannot distinguish these two"
     return [
-        f"If cells receive inputs only, {min(cut)} to {max(cut)} of 30 trials solve row 2c-1 with each choice of "
+        f"If cells receive inputs only, {all_of(cut)} trials solve row 2c-1 with each choice of "
         f"ranges and errors. If cells receive units, it is {min(whole)} to {max(whole)} of 30.",
         f"Row 3a-1 is solved by {share(*of_3a['gates'])} trials with the text's ranges and errors if cells receive "
         f"inputs only, and by {share(*of_3a['full'])} if they receive units ({p_value(p)}{distinguish}).",
