@@ -228,6 +228,23 @@ def test_kept_shards_are_restored_one_by_one(tmp_path, capsys):
     assert "0123-0-2 is not used" in capsys.readouterr().out
 
 
+def test_progress_counts_trials_of_all_kept_shards(tmp_path, monkeypatch):
+    study = study_of("lstm_1997")
+    monkeypatch.setattr(study, "results_folder", lambda lab, name: tmp_path / name)
+    assert study.progress("one/5", 0) is None
+    for name, seeds in ("going", [0, 1]), ("ended", [2, 3, 4]), ("waiting", [5]):
+        folder = tmp_path / "unfinished" / "one" / "5" / name
+        (folder / "run").mkdir(parents=True)
+        (folder / "shard.json").write_text(json.dumps(seeds))
+    rules = {"rules": [{"sequences": [300, None]}, {"sequences": [None, None]}]}
+    study.lab.save_checkpoint(tmp_path / "unfinished/one/5/going/run", rules | {"step": 700})
+    rules = {"rules": [{"sequences": [100, 200, None]}, {"sequences": [150, None, None]}]}
+    (tmp_path / "unfinished/one/5/ended/run/results.json").write_text(json.dumps({"runs": {"5": rules}}))
+    assert study.progress("one/5", 0) == (3, 6, 0), "one shard has not started"
+    shutil.rmtree(tmp_path / "unfinished/one/5/waiting")
+    assert [study.progress("one/5", rule) for rule in (0, 1)] == [(3, 5, 700), (1, 5, 700)]
+
+
 def test_keep_of_a_finished_or_absent_run_copies_nothing(tmp_path):
     job = job_of_seeds("0-1", tmp_path / "run")
     job.kept = tmp_path / "unfinished"
