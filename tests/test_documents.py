@@ -144,13 +144,18 @@ def test_commands_parse(name, capsys):
         program, *arguments = shlex.split(command)[1:]
         if program == "-m" and arguments[0] == "studies":
             names = [word for word in arguments[2:] if word not in ("--again", "--check", "--jobs", "2")]
-            if arguments[1] == "run" and arguments[-1] != "NAME" and "--" not in arguments and "NAME" not in names:
+            if (
+                arguments[1] in ("run", "keep")
+                and arguments[-1] != "NAME"
+                and "--" not in arguments
+                and "NAME" not in names
+            ):
                 assert studies.points_of(names)
             elif "--" in arguments:
                 script, *arguments = arguments[arguments.index("--") + 1 :]
                 load(script).parse_options(arguments)
             else:
-                assert arguments[1] in ("list", "run", "measure", "tables")
+                assert arguments[1] in ("list", "run", "keep", "measure", "tables")
         elif program in SCRIPTS:
             if "--help" not in arguments:
                 load(program).parse_options(arguments)
