@@ -1,19 +1,21 @@
 # make          the headline run of every experiment, and its pictures (three minutes on a fast core, ten on a slow one)
 # make test     the linter and the tests
-# make studies  all runs for the tables of the reports; make paper: the short rows of 1997; finished runs are kept
+# make studies  all runs for the tables of the reports; make paper, paper-long: rows of the tables of 1997
 # make bench    speed and memory, compared with PyTorch, JAX (make bench-peers installs them) and C
 # make clean    remove the environment and all caches, but not results/, viz/ and runs/
 #
-# JOBS=4 make studies runs four processes at the same time. python3 -m studies list prints every point.
+# JOBS=4 make studies runs four processes at the same time. Finished runs are kept; python3 -m studies list prints all.
 
 PYTHON ?= python3
 JOBS ?= 2
 VENV := .venv
 RUN := $(VENV)/bin/python
 SIMPLE := temporal_order_3bit multiplication_problem information_latching
-STUDIES := temporal_order_3bit multiplication_problem timing_counting_spikes information_latching lstm_1997/questions
+studies := temporal_order_3bit multiplication_problem timing_counting_spikes information_latching lstm_1997/questions
+paper := lstm_1997/columns
+paper-long := lstm_1997/long
 
-.PHONY: all $(SIMPLE) timing_counting_spikes lstm_1997 test studies paper bench bench-peers clean
+.PHONY: all $(SIMPLE) timing_counting_spikes lstm_1997 test studies paper paper-long bench bench-peers clean
 all: $(SIMPLE) timing_counting_spikes lstm_1997
 
 $(VENV)/bin/python:
@@ -45,7 +47,7 @@ lstm_1997: $(VENV)/installed
 	$(RUN) $@.py
 	$(RUN) -m studies measure results/$@/6a
 	$(RUN) visualize/$@.py
-	$(RUN) visualize/error_flow_1997.py && $(RUN) visualize/grammar_1997.py
+	$(RUN) visualize/error_flow_1997.py && $(RUN) visualize/grammar_1997.py && $(RUN) visualize/data_movement.py
 	$(RUN) make_gifs/$@.py
 
 test: $(VENV)/installed-dev
@@ -53,8 +55,8 @@ test: $(VENV)/installed-dev
 	$(RUN) -m ruff format --check
 	$(RUN) -m pytest -q -n auto tests
 
-studies paper: $(VENV)/installed
-	$(RUN) -m studies run --jobs $(JOBS) $(if $(filter paper,$@),lstm_1997/columns,$(STUDIES))
+studies paper paper-long: $(VENV)/installed
+	$(RUN) -m studies run --jobs $(JOBS) $($@)
 
 bench: $(VENV)/installed
 	$(RUN) benchmarks/step_time.py

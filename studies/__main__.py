@@ -23,7 +23,7 @@ from studies.report import ROOT, measure_run
 
 STUDIES = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching",
            "lstm_1997")  # fmt: skip
-TABLES_ONLY = ("pages_1997", "benchmarks", "front_page")
+TABLES_ONLY = ("pages_1997", "benchmarks", "data_movement", "front_page")
 
 
 def study_of(experiment):
@@ -166,7 +166,10 @@ def keep(options):
     """Copy the checkpoints of unfinished points to a folder that can be committed. Returns 0."""
     for experiment, point in points_of(options.names):
         job = job_of(experiment, point)
-        if size := runner.keep(job):
+        if runner.keep(job):
+            for path in job.kept.glob("*/run/checkpoint.npz"):
+                study_of(experiment).without_snapshots(path)
+            size = sum(path.stat().st_size for path in job.kept.rglob("*") if path.is_file())
             print(f"{job.kept}: {size / 1e6:.2f} MB")
     return 0
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from studies import data_movement
 from studies.benchmarks import benchmark
 from studies.lstm_1997 import rows_run
 from studies.report import ROOT, at_least, at_most, load_run, share, table
@@ -80,6 +81,12 @@ def experiments():
         time = f"{seconds[f'python3 {name}.py']:.0f} s"
         seeds = "; ".join(seeds_of(name, point) for point in points)
         rows.append([f"`{name}.py`", task, seeds, found(), time, f"[report](results/{name}/README.md)"])
+    step = data_movement.found("networks")["temporal order, LSTM"]
+    reads = (
+        f"temporal order: reads of weights are {data_movement.share_of(step, 'forward', 'weights'):.0f} % of the cost"
+    )
+    rows.append(["`studies/data_movement.py`", "nothing: the bytes that a training step moves are priced", "–",
+                 f"{reads} of the forward pass", "–", "[report](results/data_movement/README.md)"])  # fmt: skip
     return table(*rows)
 
 

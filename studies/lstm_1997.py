@@ -29,9 +29,9 @@ GRAMMAR_ROWS = ("1-1", "1-2", "1-3", "1-4", "1-5")
 SHORT_ROWS = ("1-1", "1-2", "1-3", "1-4", "1-5", "2a", "2b", "2c-1", "2c-2", "2c-3", "2c-4", "3a-1", "3a-2", "3b-1",
               "3b-2", "3c-1", "3c-2", "4-1", "6a")  # fmt: skip
 LONG_ROWS = {  # rows of hours, and their columns: (b), or (c) where (b) fails on the task's short row; task 5 has none
-    **dict.fromkeys(("2c-5", "2c-6", "2c-7", "2c-8", "2c-9", "3a-3", "3b-3", "6b"), ("one",)),
+    **dict.fromkeys(("2c-5", "2c-6", "2c-7", "2c-8", "2c-9", "3a-3", "3b-3"), ("one",)),
     **dict.fromkeys(("4-2", "4-3"), ("nearest",)),
-    "5": ("one", "nearest"),
+    **dict.fromkeys(("5", "6b"), ("one", "nearest")),
 }
 RANGES, COSTS, RECURRENCE = ("equations", "caption"), ("squared", "mixed", "entropy"), ("full", "gates")
 READ = ("1-5", "2c-1", "3a-1", "4-1", "6a")  # rows with recurrent units for which readings are compared
@@ -106,17 +106,24 @@ def point_of(column, name):
     return f"{same[0]}/{name}"
 
 
+def place_of(column, name):
+    """The point of a row in a column; None for a long row that is not run with this column."""
+    found = point_of(column, name)
+    return found if found in POINTS else None
+
+
 def columns_text():
-    """The text of columns.json: the point of each short row in each column, for renderers."""
-    columns = ("text", "one", "nearest")
-    found = {column: {name: point_of(column, name) for name in SHORT_ROWS} for column in columns}
+    """The text of columns.json: the point of each row in each column in which it is run, for renderers."""
+    places = {column: {name: place_of(column, name) for name in lab.ROWS} for column in COLUMN_WORDS}
+    found = {column: {name: place for name, place in of.items() if place} for column, of in places.items()}
     return json.dumps(found, indent=1) + "\n"
 
 
-PARTS = {  # other runs for the questions of tasks 1 and 4
+PARTS = {  # other runs for the questions of tasks 1 and 4, and of the cost of data movement
     "parts/1-5-full-gradient-equations": f"{twice('1-5')} --gradient full",
     "parts/1-5-full-gradient-caption": f"{twice('1-5')} --gradient full --ranges caption",
     "parts/1-5-memory": f"{twice('1-5')} --ranges caption --update step --errors end",
+    "parts/6a-full-gradient": "--task 6a --trials 200-229 --gradient full",
     "parts/4-1-counted": f"{twice('4-1')} --ranges caption --cost entropy --first-pair counted",
     "parts/4-1-unmarked": f"{twice('4-1')} --ranges caption --cost entropy --first-pair unmarked",
 }
@@ -227,18 +234,14 @@ POINTS = {
     },
 }
 PENDING = (  # points whose runs have not finished
-    "one/2c-5",
-    "one/2c-6",
-    "one/2c-7",
-    "one/2c-8",
     "one/2c-9",
     "one/3a-3",
     "one/3b-3",
-    "one/6b",
     "nearest/4-2",
     "nearest/4-3",
     "one/5",
     "nearest/5",
+    "nearest/6b",
 )
 LONG = tuple(f"{column}/{name}" for name, columns in LONG_ROWS.items() for column in columns)
 OF_COLUMNS = tuple(name for name in POINTS if name.startswith(("text/", "one/", "nearest/")) and name not in LONG)
@@ -257,6 +260,16 @@ def evaluations(point):
 
 
 WEIGHTS = ()  # points keep no weights; the headline has those of its trials
+
+
+def without_snapshots(path):
+    """Remove from a checkpoint the snapshots of the recorded trial: points do not keep them, and they are large."""
+    with np.load(path) as file:
+        config = json.loads(file["tree"].item())["config"]
+    state = lab.load_checkpoint(path.parent, config, None)
+    state.snapshots = {"step": []}
+    lab.save_checkpoint(path.parent, vars(state))
+
 
 # -------------------------------------------------------------------------------------------------- measures
 
@@ -327,8 +340,8 @@ def point(name):
 
 
 def is_there(*names):
-    """Whether all these points have results."""
-    return all((results_folder(lab, name) / "results.json").exists() for name in names)
+    """Whether all these points have results. A point may be None: it has none."""
+    return all(name is not None and (results_folder(lab, name) / "results.json").exists() for name in names)
 
 
 def paper():
@@ -364,7 +377,7 @@ def per_cent(shares):
     return [None if share is None else 100 * share for share in shares]
 
 
-def rules_of(rows=SHORT_ROWS):
+def rules_of(rows=tuple(lab.ROWS)):
     """[(row, rule, the paper's mean number of sequences, its wrong answers of 2,560 or None)] of rows."""
     stated = [(name, rule, paper()[name]) for name in rows for rule in range(len(paper()[name]["sequences"]))]
     return [(name, rule, of["sequences"][rule], wrong_of(of["wrong"][rule])) for name, rule, of in stated]
@@ -422,18 +435,32 @@ def verdict_words(run, name, rule):
     return speed + (", less accurate" if less_accurate else "")
 
 
-def verdicts(column, rows=SHORT_ROWS):
-    """{(row, rule): its verdict} of the rows of a column that were run."""
-    runs = {name: point(point_of(column, name))[1] for name in rows}
-    return {
-        (name, rule): verdict(runs[name], name, rule) for name, rule, _, _ in rules_of(rows) if runs[name] is not None
-    }
+def verdicts(column, rows=tuple(lab.ROWS)):
+    """{(row, rule): its verdict} of the rows of a column that were run to the end."""
+    runs = {name: point(place_of(column, name))[1] for name in rows if is_there(place_of(column, name))}
+    return {(name, rule): verdict(runs[name], name, rule) for name, rule, _, _ in rules_of(runs)}
+
+
+def best_column(name):
+    """The column with which every row is run: (b), or (c) if (b) fails on a short row of the task.
+
+    The short row of task 6b is 6a. Task 5 has none; its column is (b).
+    """
+    task = {"6b": "6a"}.get(name, name).partition("-")[0]
+    short = [row for row in SHORT_ROWS if row.partition("-")[0] == task]
+    return "nearest" if any(speed == "fails" for speed, _ in verdicts("one", short).values()) else "one"
+
+
+def best_verdicts():
+    """{(row, rule): its verdict} of the rows that were run to the end with their best_column."""
+    found = {column: verdicts(column) for column in ("one", "nearest")}
+    return {(name, rule): found[best_column(name)][name, rule] for name, rule, _, _ in rules_of()
+            if (name, rule) in found[best_column(name)]}  # fmt: skip
 
 
 def rows_run():
     """The rows of the paper that were run to the end with at least one reading."""
-    short = [name for name in SHORT_ROWS if any(is_there(point_of(column, name)) for column in COLUMN_WORDS)]
-    return short + [name for name in LONG_ROWS if any(is_there(f"{column}/{name}") for column in LONG_ROWS[name])]
+    return [name for name in lab.ROWS if any(is_there(place_of(column, name)) for column in COLUMN_WORDS)]
 
 
 def progress(name, rule):
@@ -454,25 +481,6 @@ def progress(name, rule):
         else:
             least = 0
     return (done, trials, least) if trials else None
-
-
-def paper_long():
-    heads = ["row", "column", "paper: mean", "met the rule", "ours / paper", "verdict", "wrong: paper", "wrong: ours"]
-    rows = [heads]
-    for name, rule, goal, wrong in rules_of(LONG_ROWS):
-        for column in LONG_ROWS[name]:
-            run, far = point(f"{column}/{name}")[1], progress(f"{column}/{name}", rule)
-            cells = [row_words(name, rule), COLUMN_WORDS[column][:3], f"{goal:,}"]
-            if run is None:
-                words = "not finished" if far is None else "not finished; {} of {} so far, at {:,}".format(*far)
-                rows.append([*cells, words, "", "", "–" if wrong is None else f"{wrong:.3g}", ""])
-                continue
-            (ratio, interval), n = ratio_interval(run, name, rule), len(run["rules"][rule]["sequences"])
-            words = "–" if ratio is None else f"{ratio:.2f}{interval_words(interval)}"
-            cells += [share(len(met(run, rule)), n), words, verdict_words(run, name, rule)]
-            cells += ["–" if wrong is None else f"{wrong:.3g}", mean_interval(told(run, rule, "wrong"), ".1f")]
-            rows.append(cells)
-    return table(*rows)
 
 
 def is_double(name):
@@ -501,12 +509,14 @@ def paper_tables():
     for name, rule, goal, _ in rules_of():
         cells = []
         for column in COLUMN_WORDS:
-            run = point(point_of(column, name))[1]
-            if run is None:
-                cells.append("not finished")
+            place = place_of(column, name)
+            if not is_there(place):
+                far = place and progress(place, rule)
+                so_far = "; {} of {} so far, at {:,}".format(*far) if far else ""
+                cells.append(f"not finished{so_far}" if place else "not run")
                 continue
+            run, (k, n) = point(place)[1], success(place, rule)
             ratio, interval = ratio_interval(run, name, rule)
-            k, n = success(point_of(column, name), rule)
             there = "" if ratio is None else f", {ratio:.2f}{interval_words(interval)}"
             cells.append(f"{k}/{n}{there}: {verdict_words(run, name, rule)}")
         rows.append([row_words(name, rule), f"{goal:,}", *cells])
@@ -518,9 +528,10 @@ def column_table(column):
     heads = ["row", "weights", "met the rule", "mean sequences", "median [range]", "failures at the cap: ratio"]
     rows = [[*heads, "wrong: paper", "wrong: ours", "mean abs. error"]]
     for name, rule, _, wrong in rules_of():
-        run = point(point_of(column, name))[1]
-        if run is None or not point_of(column, name).startswith(f"{column}/"):
+        place = place_of(column, name)
+        if not is_there(place) or not place.startswith(f"{column}/"):
             continue
+        run = point(place)[1]
         here, words = met(run, rule), f"{name}, rule {rule + 1}" if is_double(name) else name
         ratio, interval = ratio_interval(run, name, rule, filled=True)
         error = told(run, rule, "mean_error")
@@ -560,7 +571,8 @@ def rule_words(task):
     of = f"{lab.TESTS[task]:,}" if task in lab.TESTS else f"the last {lab.WINDOW:,}"
     found = []
     for k, rule in enumerate(lab.RULES[task]):
-        wrong = f"{'none' if rule.wrong == 1 else f'fewer than {rule.wrong}'} of {of} wrong" if k == 0 else "rule 1"
+        wrong = f"{'none' if rule.wrong == 1 else f'fewer than {rule.wrong}'} of {of} wrong"
+        wrong = "rule 1" if k and rule.wrong == lab.RULES[task][0].wrong else wrong
         found.append(wrong + (f", and mean error below {rule.error}" if np.isfinite(rule.error) else ""))
     return [*found, "–"][:2]
 
@@ -570,22 +582,24 @@ def how_rows_differ(task, rows):
     if task == "1":
         kinds = (f"{row.kind.blocks} × {row.kind.per_block}, {row.kind.rate}" for row in rows)
         return f"blocks × cells, learning rate: {'; '.join(kinds)}", f"{rows[0].task.size} or more"
-    size = rows[0].task.size
     if task == "2c":
-        lags = [str(row.task.lag) for row in rows]
-        return f"distractors, at least: {listed(lags)}", f"{listed([str(row.task.lag + 3) for row in rows])}, or more"
+        lags, symbols = ([f"{getattr(row.task, key):,}" for row in rows] for key in ("lag", "size"))
+        words = f"distractors, at least: {listed(lags)}; symbols: {listed(symbols)}"
+        return words, "3 more than distractors, or more"
+    of_steps = {}
+    for row in rows:
+        of_steps.setdefault(f"{row.task.size:,}–{row.task.size * 11 // 10:,}", []).append(row.name)
+    (most, _), *others = of_steps.items()
+    steps = "; ".join([most, *(f"{', '.join(names)}: {words}" for words, names in others)])
     if task[0] == "3":
-        return (
-            f"numbers that show the class: {listed([str(row.task.signal) for row in rows])}",
-            f"{size}–{size * 11 // 10}",
-        )
-    return "–", f"{size}" if task[0] == "2" else f"{size}–{size * 11 // 10}"
+        return f"numbers that show the class: {listed([str(row.task.signal) for row in rows])}", steps
+    return "–", f"{rows[0].task.size}" if task[0] == "2" else steps
 
 
 def paper_rows():
     heads = [["rows", "how they differ", "steps", "an answer is right if", "rule 1", "rule 2"]]
     of_task = {}
-    for name in SHORT_ROWS:
+    for name in lab.ROWS:
         of_task.setdefault(lab.ROWS[name].task.name, []).append(lab.ROWS[name])
     rows = []
     for task, some in of_task.items():
@@ -780,18 +794,51 @@ def paper_lags():
 RECURRENT = {"full": "all units receive all", "gates": "cells receive inputs only", "none": "no unit receives units"}
 
 
-def exponent(means):
-    """The exponent of the power law of means against the number of symbols of the rows LAGS, by least squares."""
-    return np.polyfit(np.log([lab.ROWS[name].task.size for name in LAGS]), np.log(means), 1)[0]
+# How the number of sequences grows: rows, and the quantity with which they differ. Renderers have the same.
+GROWTH = {
+    "lag": ({"2c-1": 50, "2c-2": 100, "2c-3": 200, "2c-4": 500, "2c-5": 1000}, "one"),  # distractors and symbols
+    "repeats": ({"2c-5": 1, "2c-6": 2, "2c-7": 5, "2c-8": 10, "2c-9": 20}, "one"),  # 1,000 distractors per symbol
+    "adding": ({"4-1": 100, "4-2": 500, "4-3": 1000}, "nearest"),  # steps
+}
 
 
-def exponent_interval(way, draws=2000):
-    """The exponent of our means (see exponent), and its 95 % bootstrap interval over trials."""
-    rng, found = np.random.default_rng(0), []
-    values = [np.array(met(point(f"lags/{name}-{way}")[1]), float) for name in LAGS]
-    for _ in range(draws):
-        found.append(exponent([rng.choice(of_row, len(of_row)).mean() for of_row in values]))
-    return exponent([of_row.mean() for of_row in values]), tuple(np.percentile(found, [2.5, 97.5]))
+def exponent(sizes, means):
+    """The exponent of the power law of means against sizes, by least squares of the logarithms."""
+    return np.polyfit(np.log(sizes), np.log(means), 1)[0]
+
+
+def growth(kind, draws=2000):
+    """The exponents of GROWTH: ours, its 95 % bootstrap interval over trials, the paper's; and the rows that were run.
+
+    All are of the rows that were run to the end. None if these are fewer than two.
+    """
+    sizes, column = GROWTH[kind]
+    values = {name: met(point(place_of(column, name))[1]) for name in sizes if is_there(place_of(column, name))}
+    if len(values) < 2:
+        return None
+    sizes, rng = [sizes[name] for name in values], np.random.default_rng(0)
+    means = [rng.choice(of_row, (draws, len(of_row))).mean(axis=1) for of_row in values.values()]
+    ends = np.percentile([exponent(sizes, drawn) for drawn in np.transpose(means)], [2.5, 97.5])
+    theirs = exponent(sizes, [paper()[name]["sequences"][0] for name in values])
+    return exponent(sizes, [np.mean(of_row) for of_row in values.values()]), tuple(ends), theirs, list(values)
+
+
+def paper_growth():
+    heads = ["row", "steps, at least", "symbols", "distractors per symbol", "paper: mean", "met the rule"]
+    rows = [[*heads, "mean sequences", "ours / paper", "wrong: paper", "wrong: ours"]]
+    for name in dict.fromkeys(itertools.chain(*(sizes for sizes, _ in GROWTH.values()))):
+        task, place = lab.ROWS[name].task, place_of(best_column(name), name)
+        lag = task.lag if task.name == "2c" else None
+        cells = [row_words(name, 0), f"{task.size if lag is None else lag + 3:,}", f"{task.size:,}" if lag else "–"]
+        cells += [f"{lag / task.size:g}" if lag else "–", f"{paper()[name]['sequences'][0]:,}"]
+        if not is_there(place):
+            rows.append([*cells, "not finished", "", "", "", ""])
+            continue
+        run, stated = point(place)[1], wrong_of(paper()[name]["wrong"][0])
+        ratio, interval = ratio_interval(run, name, 0)
+        cells += [share(*success(place)), mean_interval(met(run), ",.0f"), f"{ratio:.2f}{interval_words(interval)}"]
+        rows.append([*cells, "–" if stated is None else f"{stated:.3g}", mean_interval(told(run, 0, "wrong"), ".1f")])
+    return table(*rows)
 
 
 def drift(name, way, measure):
@@ -911,7 +958,6 @@ TABLES = {
     "paper-options": paper_options,
     "paper-rows": paper_rows,
     "paper-tables": paper_tables,
-    "paper-long": paper_long,
     "paper-text": partial(column_table, "text"),
     "paper-one": partial(column_table, "one"),
     "paper-nearest": partial(column_table, "nearest"),
@@ -921,6 +967,7 @@ TABLES = {
     "paper-task-2": paper_task_2,
     "paper-first-pair": paper_first_pair,
     "paper-lags": paper_lags,
+    "paper-growth": paper_growth,
     "paper-drift": paper_drift,
     "paper-grammar": paper_grammar,
     "paper-gates": paper_gates,
@@ -931,51 +978,51 @@ TABLES = {
 # ---------------------------------------------------------------------------------------------------- claims
 
 
-def tally(column):
-    """How the rules of the short rows end in a column, as text; and the numbers (agree, faster, slower, fail, less)."""
-    found = list(verdicts(column).values())
-    agree, faster, slower, fail = (sum(speed == word for speed, _ in found)
-                                   for word in ("agrees", "faster", "slower", "fails"))  # fmt: skip
-    less = sum(less_accurate for _, less_accurate in found)
-    words = f"{agree} agree, {faster} are faster, {slower} slower, {fail} fail"
-    return words, (agree, faster, slower, fail, less)
+def tally(found):
+    """How rules end, as text, and the numbers that agree, are faster, slower, fail. found: {(row, rule): verdict}."""
+    speeds = [speed for speed, _ in found.values()]
+    agree, faster, slower, fail = (speeds.count(word) for word in ("agrees", "faster", "slower", "fails"))
+    stated = {(name, rule) for name, rule, _, wrong in rules_of() if wrong is not None}
+    judged = [less for rule, (speed, less) in found.items() if rule in stated and speed != "fails"]
+    words = f"{agree} agree, {faster} are faster, {slower} slower, {fail} fail; {sum(judged)} of the {len(judged)} "
+    words += "rules that are met and have wrong answers in the paper end less accurate"
+    return words, (agree, faster, slower, fail)
 
 
 def front_of_report():
-    places = sorted({point_of(column, name) for column in COLUMN_WORDS for name in SHORT_ROWS})
-    assert all(point(name)[0]["seeds"] == [*range(200, 230)] for name in places if is_there(name))
-    assert {name for name in places if not is_there(name)} == {name for name in PENDING if name in places}
-    counts = {column: tally(column)[1] for column in COLUMN_WORDS}
-    met_of = {column: f"{sum(counts[column][:3])} of {sum(counts[column][:4])}" for column in counts}
-    others = [name for name in paper() if name not in rows_run()]
-    assert all(point(name)[0]["seeds"] == [*range(200, 210)] for name in LONG if is_there(name))
-    means = {name: "; ".join(f"{goal:,}" for goal in paper()[name]["sequences"]) for name in others}
-    n_rules, ran = sum(len(row["sequences"]) for row in paper().values()), len(rules_of())
-    lacking = len(rules_of(others)) if others else 0
-    counted = {}  # the rules that are met and have wrong answers in the paper
-    for column in counts:
-        found = verdicts(column)
-        counted[column] = sum(wrong is not None and found.get((name, rule), ("fails",))[0] != "fails"
-                              for name, rule, _, wrong in rules_of())  # fmt: skip
-    first = (
-        f"**The short rows have {ran} rules. Nine trials in ten meet {met_of['text']} with the text to the letter, "
-        f"{met_of['one']} with one reading for all tasks, and {met_of['nearest']} with the nearest reading for each "
-        "task.**"
-    )
+    made = {place_of(column, name) for column in COLUMN_WORDS for name in lab.ROWS} - {None}
+    assert {name for name in made if not is_there(name)} == {name for name in PENDING if name in made}
+    for name in filter(is_there, made):
+        assert point(name)[0]["seeds"] == [*range(200, 210 if name in LONG else 230)]
+    for name, columns in LONG_ROWS.items():
+        assert best_column(name) == columns[0], f"the column of the long row {name}"
+    best, n_rules = best_verdicts(), len(rules_of())
+    words = f"All {n_rules} stopping rules" if len(best) == n_rules else f"{len(best)} of the {n_rules} stopping rules"
+    found = {column: verdicts(column) for column in COLUMN_WORDS}
     return [
-        first,
-        *(f"- *{COLUMN_WORDS[column]}*: {tally(column)[0]}; {counts[column][4]} of the {counted[column]} rules "
-          "that are met and have wrong answers in the paper end less accurate." for column in COLUMN_WORDS),
-        f"The paper has {n_rules} rules in {len(paper())} rows. {len(others)} rows with {lacking} rules were not run "
-        f"to the end. These are, with the paper's means: {listed([f'{name} ({means[name]})' for name in others])}."
-        if others
-        else f"All {len(paper())} rows of the paper were run.",
+        f"**{words} of the paper's {len(paper())} rows were run to the end with one reading of its text for all tasks "
+        f"(b), or with the nearest reading (c) in tasks in which (b) fails on a short row: {tally(best)[0]}.**",
+        *(f"- *{words}*, {len(found[column])} rules: {tally(found[column])[0]}."
+          for column, words in COLUMN_WORDS.items()),
+        rows_not_run(),
         *([f"{len(PENDING)} of the {len(POINTS)} runs have not finished; their cells say so."] if PENDING else []),
     ]  # fmt: skip
 
 
+def rows_not_run():
+    """The rows that were not run to the end with any reading, and the paper's means of them, in words."""
+    others = [name for name in paper() if name not in rows_run()]
+    if not others:
+        return f"All {len(paper())} rows of the paper were run to the end."
+    words = [f"{name} ({'; '.join(f'{goal:,}' for goal in paper()[name]['sequences'])})" for name in others]
+    return (
+        f"{len(others)} rows with {len(rules_of(others))} rules were not run to the end. These are, with the paper's "
+        f"means: {listed(words)}."
+    )
+
+
 def rows_with(column, word):
-    """The rules of the short rows with a verdict in a column, in words."""
+    """The rules with a verdict in a column, in words."""
     return [f"{name}{f' (rule {rule + 1})' if is_double(name) else ''}"
             for (name, rule), (speed, _) in verdicts(column).items() if speed == word]  # fmt: skip
 
@@ -1004,10 +1051,6 @@ def choice_claims():
 
 
 def lag_claims():
-    (power, (low, high)), theirs = (
-        exponent_interval("gates"),
-        exponent([paper()[name]["sequences"][0] for name in LAGS]),
-    )
     full, gates = (drift("2c-3", way, "state_at") for way in ("full", "gates"))
     assert full.min() > gates.max(), "in every trial states drift further"
     slopes = [100 * np.median(drift("2c-3", way, "slope_at")) for way in ("full", "gates")]
@@ -1016,7 +1059,7 @@ def lag_claims():
     assert all(k >= ENOUGH * n for k, n in counts) and all(1 / 1.3 <= ratio <= 1.3 for ratio in ratios)
     for name, way in itertools.product(LAGS, RECURRENT):
         assert not met(point(f"drift/{name}-{way}")[1]), "no trial has learned"
-    growth = {way: drift_power(way) for way in ("full", "gates")}
+    powers = {way: drift_power(way) for way in ("full", "gates")}
     assert all(success(f"text/{name}")[0] == 0 < success("text/2c-1")[0] for name in LAGS[1:])
     text = {name: success(f"text/{name}") for name in LAGS if is_there(f"text/{name}")}
     of_text = [f"{k}/{n} with {lab.ROWS[name].task.lag}" for name, (k, n) in text.items()]
@@ -1025,17 +1068,33 @@ def lag_claims():
         f"{listed([str(lab.ROWS[name].task.lag) for name in LAGS])} distractors, and the means are "
         f"{listed([f'{ratio:.2f}' for ratio in ratios])} times the paper's.",
         f"With the text's connections it is {listed(of_text)}.",
-        f"If cells receive inputs only, the number of sequences grows as the power {power:.2f} [{low:.2f}–{high:.2f}] "
-        f"of the number of symbols, which is also the least number of distractors; the paper's means grow as the power "
-        f"{theirs:.2f}.",
         f"With 200 distractors the mean size of a state at the last certain distractor is {np.median(full):.1f} "
         f"[{full.min():.1f}–{full.max():.1f}] with the text's connections (median and range of thirty trials), and "
         f"{np.median(gates):.2f} [{gates.min():.2f}–{gates.max():.2f}] if cells receive inputs only.",
-        f"The mean size grows as the power {growth['full']:.2f} of the step with the text's connections, and as the "
-        f"power {growth['gates']:.2f} without those into cells (medians over trials, from step 10).",
+        f"The mean size grows as the power {powers['full']:.2f} of the step with the text's connections, and as the "
+        f"power {powers['gates']:.2f} without those into cells (medians over trials, from step 10).",
         f"There the slope of h is {slopes[0]:.0f} % of its largest value with the text's connections, and "
         f"{slopes[1]:.0f} % without those into cells.",
     ]
+
+
+def growth_claims():
+    """How the number of sequences grows with the lag, with the number of times a symbol comes, and with the steps."""
+    words = {
+        "lag": "With as many symbols as distractors, from {} to {}, the number of sequences grows as the power {} of "
+        "their number; the paper's means of these rows grow as the power {}.",
+        "repeats": "With 1,000 distractors and {} to {} distractors per symbol, it grows as the power {} of the "
+        "distractors per symbol; the paper's as the power {}.",
+        "adding": "In adding with {} to {} steps it grows as the power {} of the steps; the paper's as the power {}.",
+    }
+    sentences = []
+    for kind, (sizes, _) in GROWTH.items():
+        if not (found := growth(kind)):
+            continue
+        power, (low, high), theirs, rows = found
+        ends = [f"{sizes[name]:,}" for name in (rows[0], rows[-1])]
+        sentences.append(words[kind].format(*ends, f"{power:.2f} [{low:.2f}–{high:.2f}]", f"{theirs:.2f}"))
+    return sentences
 
 
 SHOWN = 1  # the recorded sequence of the picture of gates and states
@@ -1069,7 +1128,7 @@ def gate_claims():
         f"In all {len(here)} trials of row 6a there is a block whose input gate is on average at least "
         f"{at_least(here.min())} at X and Y, and at most {at_most(elsewhere.max())} on average at the other steps.",
         f"They show trial {record}, which is number {place} of {len(sequences)} by sequences to the rule.",
-        f"The states of block 1 jump at X and Y, but they also drift: in Figure 5, X and Y make "
+        f"The states of block 1 jump at X and Y, but they also drift: in Figure 6, X and Y make "
         f"{100 * first[SHOWN, 0]:.0f} % and {100 * first[SHOWN, 1]:.0f} % of all changes of its two states, and over "
         f"the {len(shares)} recorded sequences {100 * first.min():.0f} to {100 * first.max():.0f} %.",
         f"For the states of block 2 it is at most {100 * second.max():.0f} %: they drift during the whole sequence.",
@@ -1077,7 +1136,7 @@ def gate_claims():
 
 
 def meaning_claims():
-    there = {column: [name for name in SHORT_ROWS if is_there(point_of(column, name))] for column in COLUMN_WORDS}
+    there = {column: [name for name in lab.ROWS if is_there(place_of(column, name))] for column in COLUMN_WORDS}
     met_all = {column: [name for name in there[column] if all(
         speed != "fails" for (row, _), (speed, _) in verdicts(column).items() if row == name)]
         for column in COLUMN_WORDS}  # fmt: skip
@@ -1094,17 +1153,32 @@ def meaning_claims():
         f"With (b), all rules of rows {listed(met_all['one'])} are met. Compared with the text, rows {listed(gained)} "
         f"are gained, and {listed(lost) if lost else 'no row'} is lost."
         + (f" (We cannot distinguish {listed(but)}.)" if but else ""),
-        f"With (b), more sequences than in the paper are needed in {f'row {listed(slow)}' if slow else 'no row'}.",
+        "With (b), more sequences than in the paper are needed in "
+        + (f"these rows: {listed(slow)}." if slow else "no row."),
         f"Rows {listed(others['one'])} fail with (b).",
         f"With (c), rows {listed(others['nearest'])} still fail." if others["nearest"] else "With (c), no row fails.",
+        very_long_lags(),
         *two_sequences(),
         *nearest_claims(),
     ]
 
 
+def very_long_lags():
+    """How (b) does in task 2c, beside the paper."""
+    rows = [name for name in lab.ROWS if name[:2] == "2c" and is_there(place_of("one", name))]
+    counts = [success(place_of("one", name)) for name in rows]
+    ratios = [ratio_interval(point(place_of("one", name))[1], name, 0)[0] for name in rows]
+    return (
+        f"In task 2c, {sum(k for k, _ in counts)} of {sum(n for _, n in counts)} trials meet the rule with (b), in "
+        f"{min(ratios):.2f} to {max(ratios):.2f} times the paper's sequences ({len(rows)} rows)."
+    )
+
+
 def two_sequences():
     """How (b) does in task 3, beside the paper."""
-    rules = [(name, rule, wrong) for name, rule, _, wrong in rules_of() if name[0] == "3"]
+    rules = [
+        (name, rule, wrong) for name, rule, _, wrong in rules_of() if name[0] == "3" and is_there(place_of("one", name))
+    ]
     ratios = [ratio_interval(point(point_of("one", name))[1], name, rule)[0] for name, rule, _ in rules]
     noisy = [(np.mean(told(point(point_of("one", name))[1], rule, "wrong")), wrong)
              for name, rule, wrong in rules if name[:2] == "3c"]  # fmt: skip
@@ -1120,7 +1194,7 @@ def nearest_claims():
     """Rows in which the text is nearer to the paper than (c), and verdicts that failures at the cap would change."""
     nearer, found = [], {column: verdicts(column) for column in ("text", "nearest")}
     for name, rule, goal, _ in rules_of():
-        places = [point_of(column, name) for column in ("text", "nearest")]
+        places = [place_of(column, name) for column in ("text", "nearest")]
         if places[0] == places[1] or not is_there(*places) or rule + 1 < len(paper()[name]["sequences"]):
             continue
         if "fails" not in (found["text"][name, rule][0], found["nearest"][name, rule][0]):
@@ -1128,7 +1202,7 @@ def nearest_claims():
             nearer += [name] if far[0] < far[1] else []
     unsure = []
     for (name, rule), (speed, _) in verdicts("one").items():
-        if speed == "faster" and ratio_interval(point(point_of("one", name))[1], name, rule, filled=True)[1][1] >= 1:
+        if speed == "faster" and ratio_interval(point(place_of("one", name))[1], name, rule, filled=True)[1][1] >= 1:
             unsure.append(row_words(name, rule))
     return [
         f"Where the last rule is met with both, the text is nearer to the paper than (c) in rows {listed(nearer)}.",
@@ -1226,20 +1300,21 @@ def robust_claims():
 
 
 def report_claims():
-    functions = (front_of_report, headline_claims, choice_claims, meaning_claims, lag_claims, reading_claims,
-                 task_2_claims, first_pair_claims, robust_claims, gate_claims)  # fmt: skip
+    functions = (front_of_report, headline_claims, choice_claims, meaning_claims, lag_claims, growth_claims,
+                 reading_claims, task_2_claims, first_pair_claims, robust_claims, gate_claims)  # fmt: skip
     return [sentence for function in functions for sentence in function()]
 
 
 def front_claims():
-    counts = {column: tally(column)[1] for column in COLUMN_WORDS}
-    met_of = {column: f"{sum(counts[column][:3])} of {sum(counts[column][:4])}" for column in counts}
+    found = {column: verdicts(column) for column in COLUMN_WORDS} | {"best": best_verdicts()}
+    met_of = {key: f"{sum(tally(of)[1][:3])} of {len(of)}" for key, of in found.items()}
+    others = [name for name in paper() if name not in rows_run()]
     return [
-        f"**Nine trials in ten meet {met_of['text']} stopping rules with the paper's text to the letter. They meet "
-        f"{met_of['one']} if cells receive inputs only, and {met_of['nearest']} with the nearest reading for each "
-        "task.**",
-        f"{len(paper()) - len(rows_run())} of the {len(paper())} rows of 1997 were not run to the end",
-    ]
+        f"**Nine trials in ten meet {met_of['text']} stopping rules with the paper's text to the letter, and "
+        f"{met_of['best']} if cells receive inputs only, or with the nearest reading where this fails.**",
+        f"{len(others)} of the {len(paper())} rows of 1997 were not run to the end" if others
+        else f"All {len(paper())} rows of 1997 were run",
+    ]  # fmt: skip
 
 
 FILES = {"results/lstm_1997/columns.json": columns_text}

@@ -1144,22 +1144,37 @@ def test_the_picture_of_all_rows_names_what_is_shared_and_what_has_not_finished(
     module, columns = load("visualize/lstm_1997.py"), {}
     done = {"seeds": list(range(200, 230)), "runs": {"6a": made_up("6a", 30, 1, 0, np.random.default_rng(0))}}
     for column in module.COLUMNS:
-        columns[column] = dict.fromkeys(study.SHORT_ROWS) | {"6a": done}
+        planned = [name for name in lab.ROWS if study.place_of(column, name)]
+        columns[column] = dict.fromkeys(planned) | {"6a": done}
     with plt.rc_context():
         plt.style.use(ROOT / "visualize" / "lab.mplstyle")
         figure = module.summary(columns, study.paper())
     words = [[text.get_text() for text in axis.texts] for axis in figure.axes]
     assert ["as in (a)" in some for some in words] == [False, True, True]
     assert all("not finished" in some for some in words)
-    assert "1 of 1 rules with (a), 1 of 1 rules with (b)" in figure.texts[0].get_text()
+    assert ["not run" in some for some in words] == [True, True, False]
+    assert figure.texts[0].get_text().count("1 of 1") == 3
     plt.close(figure)
 
 
 def test_the_picture_of_states_has_the_steps_and_rows_of_the_study():
     module = load("visualize/lstm_1997.py")
     assert module.LAGS == {name: lab.ROWS[name].task.lag for name in study.LAGS}
-    assert list(module.RECEIVERS) == list(study.RECURRENT)
+    assert list(module.RECEIVERS) == list(study.RECURRENT) and module.GROWTH == study.GROWTH
     assert all(list(study.steps_of(lab.ROWS[name])) == list(module.steps_of(lag)) for name, lag in module.LAGS.items())
+
+
+def test_growth_is_over_the_lag_distractors_per_symbol_and_steps():
+    quantities = {
+        "lag": lambda task: task.lag if task.lag == task.size else None,
+        "repeats": lambda task: task.lag / task.size if task.lag == 1000 else None,
+        "adding": lambda task: task.size,
+    }
+    for kind, (sizes, column) in study.GROWTH.items():
+        assert sizes == {name: quantities[kind](lab.ROWS[name].task) for name in sizes}
+        assert all(column == study.best_column(name) for name in sizes)
+    sizes = [50, 100, 200, 500]
+    assert study.exponent(sizes, [3 * size**0.25 for size in sizes]) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -208,6 +208,31 @@ def test_a_kept_run_goes_on_on_another_machine(tmp_path, monkeypatch):
     assert results["environment"]["cpu"] == "another kind"
 
 
+def test_a_checkpoint_without_snapshots_leads_to_the_same_results(tmp_path):
+    study = study_of("lstm_1997")
+    lab, words = study.lab, ["--seeds", "0-1", "--steps", "300", "--eval-every", "100", "--snapshot-every", "100"]
+    options = lab.parse_options([*words, "--out", str(tmp_path)])[0]
+    state = lab.initial_state(lab.row_of(options), options)
+    state.config = json.loads(json.dumps(state.config))
+    with pytest.raises(InterruptedError):
+
+        def interrupt(*_):
+            if state.step == 200:
+                lab.save_checkpoint(tmp_path, vars(state))
+                raise InterruptedError
+            return {}
+
+        lab.run(options, interrupt, state)
+    whole, path = (tmp_path / lab.CHECKPOINT).stat().st_size, tmp_path / lab.CHECKPOINT
+    study.without_snapshots(path)
+    assert path.stat().st_size < 0.8 * whole
+    later, arrays = lab.run(options, None, lab.load_checkpoint(tmp_path, lab.settings(options), None))
+    unbroken, _ = lab.run(options)
+    for runs in later, unbroken:
+        runs["6a"].pop("wall_clock_s")
+    assert lab.to_json(later) == lab.to_json(unbroken) and arrays["6a/step"][0] == 200
+
+
 def test_kept_shards_are_restored_one_by_one(tmp_path, capsys):
     job = job_of_seeds("0-3", tmp_path / "run")
     job.kept = tmp_path / "unfinished"
@@ -460,8 +485,10 @@ def test_names_select_points():
 
 
 def test_all_points_have_results():
-    names = re.search(r"^STUDIES := (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1].split()
-    points = points_of([*names, "lstm_1997/columns", "lstm_1997/long", "lstm_1997/earlier"])
+    text = (ROOT / "Makefile").read_text()
+    names, *long = (re.search(rf"^{target} := (.+)$", text, re.MULTILINE)[1].split()
+                    for target in ("studies", "paper", "paper-long"))  # fmt: skip
+    points = points_of([*names, *itertools.chain(*long), "lstm_1997/earlier"])
     missing = {point for point in points if not runner.finished(job_of(*point))}
     assert missing == {("lstm_1997", name) for name in study_of("lstm_1997").PENDING}
     done = studies("run", *names[:-1], "lstm_1997/earlier")

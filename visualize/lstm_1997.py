@@ -37,6 +37,11 @@ COLUMNS = {  # readings of the paper
     "one": "(b) one reading for all tasks",
     "nearest": "(c) the nearest for each task",
 }
+GROWTH = {  # rows, and the quantity with which they differ; the column of the runs
+    "lag": ({"2c-1": 50, "2c-2": 100, "2c-3": 200, "2c-4": 500, "2c-5": 1000}, "one"),
+    "repeats": ({"2c-5": 1, "2c-6": 2, "2c-7": 5, "2c-8": 10, "2c-9": 20}, "one"),
+    "adding": ({"4-1": 100, "4-2": 500, "4-3": 1000}, "nearest"),
+}
 LAGS = {"2c-1": 50, "2c-2": 100, "2c-3": 200, "2c-4": 500}  # rows of task 2c, and their least number of distractors
 LONG = "2c-3"  # the row whose states are drawn
 RECEIVERS = {  # readings of who receives the outputs of units, their words and roles
@@ -155,12 +160,12 @@ def point(name):
 
 
 def columns_run():
-    """{column: {row: its run}} of the readings (None: not finished). Columns with the same reading share runs."""
+    """{column: {row: its run}} of the rows that are run with a reading (None: not finished). Columns share runs."""
     path = ROOT / "results" / EXPERIMENT / "columns.json"
     try:
         places = json.loads(path.read_text())
         found = {name: point(name) for name in {name for rows in places.values() for name in rows.values()}}
-        return {column: {row: found[places[column][row]] for row in places[column]} for column in COLUMNS}
+        return {column: {row: found[name] for row, name in places[column].items()} for column in COLUMNS}
     except FileNotFoundError:
         sys.exit(f"{path} is missing; to make it: python3 -m studies tables")
     except (ValueError, KeyError, AttributeError):
@@ -253,67 +258,61 @@ def verdict(run, stated, rule):
     return "faster" if high < 1 else "slower" if low > 1 else "agrees", less_accurate
 
 
+MANY = 30  # rows with fewer trials have a mark
 WIDEST = 8  # the axis of ratios goes from 1 / WIDEST to WIDEST
 
 
 def summary(columns, paper):
     """For every rule that was run and each reading: our mean number of sequences divided by the paper's mean."""
-    rows = columns["text"]
-    rules = [(name, rule) for name in paper if name in rows for rule in range(len(paper[name]["sequences"]))]
-    size = (10, 0.235 * len(rules) + 4)
-    figure, axes = plt.subplots(1, len(columns), figsize=size, sharex=True, sharey=True)
+    rules = [(name, rule) for name in paper for rule in range(len(paper[name]["sequences"]))]
+    figure, axes = plt.subplots(1, len(columns), figsize=(10, 0.215 * len(rules) + 4), sharex=True, sharey=True)
+    made = {name: [runs[name] for runs in columns.values() if runs.get(name)] for name in paper}
     met, before = {}, {}  # numbers of rules that were met, and that have finished; the columns to the left
     for axis, (column, runs) in zip(axes, columns.items()):
         axis.axvline(1, **role("paper") | {"marker": "None", "linewidth": 1.3}, zorder=1)
         speeds, lines = [], []  # lines: what is written in place of a ratio
         for place, (name, rule) in enumerate(rules):
-            results, words = runs[name], "not finished"
+            results, words = runs.get(name), "not finished" if name in runs else "not run"
             if results:
                 found = verdict(results["runs"][name], paper[name], rule)
                 speeds.append(found[0])
-                words = next((f"as in {COLUMNS[of][:3]}" for of in before if before[of][name] is results), "")
+                words = next((f"as in {COLUMNS[of][:3]}" for of in before if before[of].get(name) is results), "")
             if not words:
                 draw_ratio(axis, place, results["runs"][name], paper[name], rule, found)
             lines.append(words)
         note(axis, lines)
         before[column] = runs
         agree, faster, slower = (speeds.count(word) for word in ("agrees", "faster", "slower"))
-        n_met = agree + faster + slower
-        met[column] = n_met, len(speeds)
-        words = f"$\\mathbf{{{n_met}}}$ of {len(speeds)} rules met:\n{agree} agree, {faster} faster, {slower} slower"
-        axis.set_title(f"{COLUMNS[column]}\n{words}", fontsize=10.5)
-    lay_out_ratios(axes, paper, rules)
-    others = [name for name in paper if name not in rows]
-    n_others = sum(len(paper[name]["sequences"]) for name in others)
-    words = f"Not shown: the {n_others} rules of the long rows {listed(others)}.\n"
-    words += "A mean agrees if its interval contains 1. Less accurate: more wrong answers than in the paper."
+        met[column] = agree + faster + slower, len(speeds)
+        words = f"$\\mathbf{{{met[column][0]}}}$ of {len(speeds)} rules met:\n"
+        axis.set_title(f"{COLUMNS[column]}\n{words}{agree} agree, {faster} faster, {slower} slower", fontsize=10.5)
+    seeds = {name: of[0]["seeds"] for name, of in made.items() if of}
+    few = [name for name in seeds if len(seeds[name]) < MANY]
+    lay_out_ratios(axes, paper, rules, few)
+    words = "A mean agrees if its interval contains 1. Less accurate: more wrong answers than in the paper."
     figure.legend(*zip(*marks_of_ratios()), loc="outside lower center", ncols=5, title=words, title_fontsize=10)
-    made = [results for runs in columns.values() for results in runs.values() if results]
-    trials = " and ".join(sorted({f"{len(of['seeds'])} trials ({span(of['seeds'])})" for of in made})) or "no trials"
-    if any(n_finished < len(rules) for _, n_finished in met.values()):
-        title = "Some rows have not finished. Of the others, nine trials in ten meet\n"
-        title += listed([f"{k} of {n} rules with {COLUMNS[column][:3]}" for column, (k, n) in met.items()])
-    else:
-        title = (
-            f"Nine trials in ten meet {met['text'][0]} of {len(rules)} stopping rules with the text to the letter,\n"
-        )
-        title += f"{met['one'][0]} with one reading for all tasks, "
-        title += f"{met['nearest'][0]} with the nearest reading for each task"
+    others = [name for name in seeds if name not in few]
+    trials = [f"{len(seeds[names[0]])} trials ({span(seeds[names[0]])})" for names in (others, few) if names]
+    counts = [f"{k} of {n}" for k, n in met.values()]
+    title = f"Nine trials in ten meet {counts[0]} stopping rules with the text to the letter,\n"
+    title += f"{counts[1]} with one reading for all tasks, {counts[2]} with the nearest for each task"
     heading(
         figure,
         title,
-        f"Means of the trials that met the rule, of {trials}. Readings (b) and (c) were chosen on trials 100–129.\n"
+        f"Means of the trials that met the rule, of {'; rows with *: '.join(trials)}.\n"
+        "Readings (b) and (c) were chosen on trials 100–129.\n"
         "The interval is that of the ratio, if the paper's trials vary as ours do, relative to their mean.",
     )
     return figure
 
 
-def lay_out_ratios(axes, paper, rules):
-    """Labels and scales of axes with a line for each rule (row, rule), and lines between tasks."""
+def lay_out_ratios(axes, paper, rules, few):
+    """Labels and scales of axes with a line for each rule (row, rule), and lines between tasks. Rows few get a mark."""
     labels, tasks = [], [name.split("-")[0] for name, _ in rules]
     for name, rule in rules:
         labels.append(f"{name} {TASKS[name.split('-')[0]]}")
         labels[-1] += f", rule {rule + 1}" if len(paper[name]["sequences"]) > 1 else ""
+        labels[-1] += " *" if name in few else ""
     axes[0].set(ylim=(len(rules) - 0.5, -0.5), yticks=range(len(rules)), yticklabels=labels)
     axes[0].set(xscale="log", xlim=(1 / WIDEST, WIDEST), xticks=(0.2, 0.5, 1, 2, 5))
     axes[1].set_xlabel("our mean number of sequences / the paper's mean    (left of 1: we are faster)")
@@ -345,7 +344,8 @@ def note(axis, lines):
         last = first + len(list(group)) - 1
         if words:
             axis.axhspan(first - 0.5, last + 0.5, color=EMPTY, linewidth=0, zorder=1.5)
-            axis.text(1, (first + last) / 2, words, ha="center", va="center", fontsize=10, color=QUIET)
+            axis.text(1, (first + last) / 2, words, ha="center", va="center", fontsize=10, color=QUIET,
+                      bbox=BEHIND | {"facecolor": EMPTY}, zorder=4)  # fmt: skip
         first = last + 1
 
 
@@ -457,6 +457,47 @@ def draw_lags(axes, runs, who):
             style = {"textcoords": "offset points", "ha": "center", "fontsize": 10}
             axes[1].annotate(words, (place, top), (0, 6), color=colour, weight="bold", **style)
     return found
+
+
+def scaling(columns, paper):
+    """How the number of sequences grows: with the lag, with distractors per symbol, and in adding with the steps."""
+    words = {
+        "lag": ("task 2c, as many symbols\nas distractors", "least number of distractors"),
+        "repeats": ("task 2c, 1,000 distractors,\nfewer symbols", "distractors per symbol"),
+        "adding": ("task 4, adding", "least number of steps"),
+    }
+    figure, axes = plt.subplots(1, 3, figsize=(10, 5))
+    times, seeds = {}, []  # times: how many times as many sequences the last row that was run takes as the first
+    for axis, (kind, (sizes, column)) in zip(axes, GROWTH.items()):
+        runs = {name: columns[column][name] for name in sizes if columns[column][name]}
+        theirs = {name: paper[name]["sequences"][0] for name in sizes}
+        ours = {name: met_by(results["runs"][name]).mean() for name, results in runs.items()}
+        axis.plot(list(sizes.values()), list(theirs.values()), **role("paper"))
+        for name, results in runs.items():
+            low, high = interval(met_by(results["runs"][name]))
+            axis.vlines(sizes[name], low, high, color=role("ours")["color"], linewidth=5, alpha=0.35)
+            seeds.append(results["seeds"])
+        axis.plot([sizes[name] for name in runs], list(ours.values()), **role("ours"))
+        for name in [name for name in sizes if name not in runs]:
+            style = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 10, "color": QUIET}
+            style["bbox"] = BEHIND
+            axis.annotate("ours:\nnot finished", (sizes[name], theirs[name]), (0, -10), **style)
+        low, high = (20e3, 400e3) if column == "one" else (60e3, 1.5e6)  # task 2c: equal, so that slopes compare
+        ticks = [tick for tick in (2e4, 3e4, 5e4, 1e5, 2e5, 3e5, 5e5, 1e6) if low <= tick <= high]
+        axis.set(xscale="log", yscale="log", ylim=(low, high), yticks=ticks, yticklabels=map(sequences, ticks))
+        axis.set(title=words[kind][0], xticks=list(sizes.values()), xlabel=words[kind][1])
+        axis.xaxis.set_major_formatter("{x:,g}")
+        axis.minorticks_off()
+        first, last = [*runs][0], [*runs][-1]
+        times[kind] = [of[last] / of[first] for of in (sizes, ours, theirs)]
+    axes[0].set_ylabel("mean number of sequences")
+    handles = [plt.Line2D([], [], **role(name)) for name in ("ours", "paper")]
+    figure.legend(handles, ["ours (bar: 95 % interval)", "the paper"], loc="outside lower center", ncols=2)
+    title = "Task 2c: {:.0f} times the lag takes {:.1f} times the sequences (paper: {:.1f}),\n".format(*times["lag"])
+    title += "{:.0f} times as many distractors per symbol {:.1f} times (paper: {:.1f})".format(*times["repeats"])
+    trials = sorted({f"{len(of)} trials ({span(of)})" for of in seeds}, reverse=True)
+    heading(figure, title, f"Task 2c with reading (b), task 4 with reading (c). Means of {' or '.join(trials)}.")
+    return figure
 
 
 def learning_curves(made, which=""):
@@ -684,11 +725,13 @@ def main(argv=None):
     columns, paper = columns_run(), made[0]["runs"][name]["paper"]
     rows = {row: columns["nearest"][row] or columns["text"][row] for row in columns["text"]}
     rows = {row: results for row, results in rows.items() if results} or {name: made[0]}
-    which = "reading (c)" + ("" if all(columns["nearest"].values()) else ", or (a) if that has not finished")
+    finished = all(columns["nearest"][row] for row in rows)
+    which = "reading (c)" + ("" if finished else ", or (a) if that has not finished")
     figures = {
         "learning_curves": learning_curves(rows, f"The first row of each task, with {which}. "),
         "summary": summary(columns, paper),
         "drift": drift(paper),
+        "scaling": scaling(columns, paper),
     }
     for name, figure in figures.items():
         save_picture(figure, out / f"{name}.png")
