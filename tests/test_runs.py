@@ -571,8 +571,6 @@ def test_renderers_name_what_is_missing_or_damaged(name, folder, quick, tmp_path
 OF_STUDIES = [  # renderers of many runs
     f"visualize/{name}.py" for name in ("benchmarks", "data_movement", "error_flow_1997", "grammar_1997")
 ]
-    f"visualize/{name}.py" for name in ("benchmarks", "data_movement", "error_flow_1997", "grammar_1997")
-]  # of many runs
 
 
 @pytest.mark.parametrize("path", [path for path in RENDERERS if path not in OF_STUDIES])
