@@ -57,7 +57,7 @@ WEIGHTS = ("figure/asker", "figure/shuffled")  # points that keep the weights of
 
 def evaluations(point):
     """The most evaluations that the history of a point keeps: no table or picture shows more than the last one."""
-    return 15
+    return 3
 
 
 # -------------------------------------------------------------------------------------------------- measures

@@ -234,7 +234,6 @@ POINTS = {
     },
 }
 PENDING = (  # points whose runs have not finished
-    "one/2c-9",
     "one/3a-3",
     "one/3b-3",
     "nearest/4-2",
@@ -256,7 +255,7 @@ DRAWN = {name.split("-")[0]: name for name in reversed(SHORT_ROWS)}  # the first
 
 def evaluations(point):
     """The most evaluations that the history of a point keeps."""
-    return 60 if point in {point_of("nearest", name) for name in DRAWN.values()} else 15
+    return 60 if point in {point_of("nearest", name) for name in DRAWN.values()} else 3
 
 
 WEIGHTS = ()  # points keep no weights; the headline has those of its trials
