@@ -41,8 +41,9 @@ def test_text_can_be_read_at_the_width_of_a_page(path, monkeypatch, tmp_path):
 
 
 def check(figure, dpi, name, figures):
-    """Record the texts of a figure that are too small, and its width if it is too large. Close the figure."""
+    """Record the texts that are too small or cut off at an edge, and a width that is too large. Close the figure."""
     width = figure.get_figwidth()
+    figure.draw_without_rendering()
     pixels_per_point = min(SHOWN, width * dpi) / width / 72
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     small = {
@@ -50,8 +51,15 @@ def check(figure, dpi, name, figures):
         for text in texts
         if text.get_fontsize() * pixels_per_point < LEAST_TEXT
     }
-    figures[name] = small | ({f"{width} inches wide"} if width > WIDEST else set())
+    free = [*figure.texts, figure._suptitle, *(text for axes in figure.axes for text in (*axes.texts, axes.title))]
+    cut = {f"{text.get_text()[:30]!r} is cut off" for text in texts if text in free and not is_inside(text, figure)}
+    figures[name] = small | cut | ({f"{width} inches wide"} if width > WIDEST else set())
     plt.close(figure)
+
+
+def is_inside(text, figure):
+    box, whole = text.get_window_extent(), figure.bbox.padded(1)  # a pixel for what rounding adds
+    return whole.contains(box.x0, box.y0) and whole.contains(box.x1, box.y1)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "viz").glob("*.gif")), ids=lambda path: path.name)

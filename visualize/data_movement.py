@@ -125,23 +125,23 @@ def what_is_read(results):
                 axis.barh(place + shift, price, left=left, color=role(who)["color"], height=0.34)
                 left += price
             axis.annotate(phase, (left, place + shift), (4, 0), textcoords="offset points", va="center", fontsize=10)
-    axis.set(xlabel="cost of a time step, mean (1 byte for a value)", xlim=(0, None))
+    axis.set(xlabel="cost of a time step, mean (1 byte for a value)")
+    axis.margins(x=0.08)
+    axis.set_xlim(left=0)
     axis.set(yticks=range(len(SHOWN)), yticklabels=SHOWN.values())
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.invert_yaxis()
     axis.grid(False, axis="y")
     handles = [plt.Rectangle((0, 0), 1, 1, color=role(who)["color"]) for who in KINDS.values()]
     figure.legend(handles, KINDS, loc="outside lower center", ncols=3)
-    shares = []
-    for name in SHOWN:
-        of = results["networks"][name]
-        before = of["kinds"]["forward"]["states of the step before"][1]
-        shares.append(100 * before / of["cost"]["forward"])
-    most = [{max(results["networks"][name]["kinds"][phase].items(), key=lambda item: item[1][1])[0] for name in SHOWN}
-            for phase in PHASES[:2]]  # fmt: skip
-    words = (", ".join(sorted(kinds)) for kinds in most)
-    title = "Of the forward pass, reads of {} cost most; of the backward pass, {}.\n".format(*words)
-    title += f"States of the step before are {min(shares):.0f} to {max(shares):.0f} % of the forward pass"
+    shares = {"weights": [], "states of the step before": []}
+    for of in (results["networks"][name] for name in SHOWN):
+        kinds = {kind: price for kind, (_, price) in of["kinds"]["forward"].items()}
+        assert max(kinds, key=kinds.get) == "weights"
+        for kind, found in shares.items():
+            found.append(100 * kinds[kind] / of["cost"]["forward"])
+    weights, states = (f"{min(found):.0f} to {max(found):.0f} %" for found in shares.values())
+    title = f"Reads of weights are {weights} of the cost of the forward pass,\nstates of the step before {states}"
     heading(figure, title, "Networks at the sizes of their headlines, one sequence. The measure is ByteDMD.")
     return figure
 
