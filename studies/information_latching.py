@@ -51,6 +51,7 @@ POINTS = {
     "answer/forget-alone": f"{ANSWER} --gates sigmoid --forget-gate-bias 8",
     "answer/fresh": f"{ANSWER} --gates sigmoid --forget-gate-bias 8 --input-gate-bias -6 --seeds 200-229",
     "answer/hard": f"{ANSWER} --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5",
+    "answer/hard-fresh": f"{ANSWER} --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5 --seeds 200-229",
 }
 WEIGHTS = ("figure/asker", "figure/shuffled")  # points that keep the weights of their networks
 

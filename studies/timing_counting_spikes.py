@@ -9,12 +9,16 @@ from studies.report import bootstrap, compare_pairs, load_point, p_value, ranks,
 
 # ---------------------------------------------------------------------------------------------------- points
 
-GENERATORS = {
+TASKS = {
     "--task gts": (10, 20, 30, 50),
     "--task pfg --wave cos": (10, 25),
     "--task pfg --wave triangle": (10, 25),
     "--task pfg --wave rectangle": (10, 25),
 }
+GENERATORS = {f"{words.split()[-1]}-{period}": f"{words} --period {period}"
+              for words, periods in TASKS.items() for period in periods}  # fmt: skip
+LONGER = {300: ("30-59", 4000), 600: ("30-44", 8000), 1000: ("30-39", 13000)}  # seeds and steps of a length
+FORGET = {"": "", "-no-forget": " --no-forget-gate"}  # suffixes of points, and their options
 POINTS = {
     "thirty_seeds/default": "--seeds 0-29",
     "thirty_seeds/writeup": "--seeds 0-29 --recipe writeup",
@@ -31,13 +35,14 @@ POINTS = {
     # Longer sequences.
     "length/300": "--seeds 0-14 --T 300 --D-min 60 --D-max 120 --steps 4000",
     "length/600": "--seeds 0-4 --T 600 --D-min 120 --D-max 240 --steps 8000",
-    # Spikes and waves.
-    **{
-        f"generate/{words.split()[-1]}-{period}": f"--seeds 0-9 {words} --period {period}"
-        for words, periods in GENERATORS.items()
-        for period in periods
-    },
-}
+    # The same on fresh seeds, longer, and with cells that cannot forget.
+    **{f"longer/{T}{suffix}": f"--seeds {seeds} --T {T} --D-min {T // 5} --D-max {2 * T // 5} --steps {steps}{option}"
+       for T, (seeds, steps) in LONGER.items() for suffix, option in FORGET.items()},
+    # Spikes and waves: the seeds on which the recipes were chosen, fresh seeds, and cells that cannot forget.
+    **{f"generate/{name}": f"--seeds 0-9 {words}" for name, words in GENERATORS.items()},
+    **{f"generate-fresh/{name}{suffix}": f"--seeds 30-59 {words}{option}"
+       for suffix, option in FORGET.items() for name, words in GENERATORS.items()},
+}  # fmt: skip
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 
 # -------------------------------------------------------------------------------------------------- measures
