@@ -17,6 +17,18 @@ TASKS = {
 }
 GENERATORS = {f"{words.split()[-1]}-{period}": f"{words} --period {period}"
               for words, periods in TASKS.items() for period in periods}  # fmt: skip
+PERIODS = {"gts": "--task gts --periods 10,15,20", "cos": "--task pfg --wave cos --periods 10,15,20"}
+PERIODS_SETTINGS = {  # settings for several periods, compared on seeds 100 to 109
+    "recipe": "",
+    "rate": " --lr 0.01",
+    "cells": " --hidden 16",
+    "steps": " --steps 18000",
+    "cells-steps": " --hidden 16 --steps 18000",
+    "cells-rate": " --hidden 16 --lr 0.01",
+    "cells-rate-steps": " --hidden 16 --lr 0.01 --steps 18000",
+    "clip": " --clip 0.1",
+    "biases": " --input-gate-bias -4 --forget-gate-bias 5",
+}
 LONGER = {300: ("30-59", 4000), 600: ("30-44", 8000), 1000: ("30-39", 13000)}  # seeds and steps of a length
 FORGET = {"": "", "-no-forget": " --no-forget-gate"}  # suffixes of points, and their options
 POINTS = {
@@ -42,6 +54,9 @@ POINTS = {
     **{f"generate/{name}": f"--seeds 0-9 {words}" for name, words in GENERATORS.items()},
     **{f"generate-fresh/{name}{suffix}": f"--seeds 30-59 {words}{option}"
        for suffix, option in FORGET.items() for name, words in GENERATORS.items()},
+    # Several periods in one network, named by the start signal.
+    **{f"periods/{task}-{name}": f"--seeds 100-109 {words}{settings}"
+       for task, words in PERIODS.items() for name, settings in PERIODS_SETTINGS.items()},
 }  # fmt: skip
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 
@@ -208,13 +223,16 @@ def measure_run_on(options, output, y):
     spike, this is step F of the first spike.
     pfg, rmse: root mean squared error over the training length. periods_held: the number of whole periods before the
     first one with a root mean squared error above lab.HELD. exact_until: the number of steps in these periods.
-    If a network was trained for several periods, the values are those of the period that fails first.
+    If a network was trained for several periods, the values are those of the period that fails first, and played_F is
+    the period that the network plays after the start signal of period F; see played.
     """
     T, S, _ = output.shape
+    found = {f"played_{period}": played(options, output[: options.T, :, k], y[: options.T])
+             for k, period in enumerate(options.periods) if len(options.periods) > 1}  # fmt: skip
     y = y[:, None]
     if options.task == "gts":
         wrong = (output > 0.5) != (y > 0.5)
-        return {"exact_until": np.where(wrong.any(axis=0), wrong.argmax(axis=0), T).min(axis=1)}
+        return found | {"exact_until": np.where(wrong.any(axis=0), wrong.argmax(axis=0), T).min(axis=1)}
     held = []
     for k, period in enumerate(options.periods):
         given_up = lab.period_errors(output[:, :, k], np.broadcast_to(y[..., k], (T, S)), period) > lab.HELD
@@ -223,7 +241,14 @@ def measure_run_on(options, output, y):
     until = held * periods
     held = held[until.argmin(axis=0), np.arange(S)]
     rmse = np.sqrt(np.square(output - y)[: options.T].mean(axis=0)).max(axis=1)
-    return {"rmse": rmse, "periods_held": held, "exact_until": until.min(axis=0)}
+    return found | {"rmse": rmse, "periods_held": held, "exact_until": until.min(axis=0)}
+
+
+def played(options, output, y):
+    """The period whose target y (T, n) is nearest to an output (T, S), by squared error: (S,). 0: a constant is nearer."""
+    errors = [np.square(output - y[:, k, None]).mean(axis=0) for k in range(len(options.periods))]
+    errors.append(output.var(axis=0))  # the squared error of the best constant
+    return np.array([*options.periods, 0])[np.argmin(errors, axis=0)]
 
 
 # ---------------------------------------------------------------------------------------------------- tables
