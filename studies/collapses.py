@@ -28,11 +28,15 @@ one, the final solve rate of the weights and of their means on held-out sequence
                 the QUIET steps before these
     update      the same of the norm of the update
     state       the same of the largest |c| of a batch
+    rate_before, rate_after   solve rates on held-out sequences at the beginning and when the batch rate is below LOW
     share       of the squared update at its largest norm, the part of each group of weights
+    near        after the collapse, the share of held-out answers that are at most NEAR steps off
+    one_sign    of the wrong ones, the share on the more frequent side (early or late)
+    mean_off    their mean distance from the target, in steps
     alone       the loss of solve rate if the weights of one group alone change as they do in the collapse
     back        the gain of solve rate if the weights of one group alone change back
 
-calm has gradient, update and state for windows without a collapse, in which the batch rate stays at HIGH or above.
+calm has gradient, update and state for windows of the same length in which the batch rate stays at HIGH or above.
 around has percentiles over events of the values at steps around the beginning, divided as above.
 """
 
@@ -45,6 +49,7 @@ import numpy as np
 
 import timing_counting_spikes as lab
 from studies.report import ROOT
+from studies.timing_counting_spikes import steps_off
 
 FOLDER = f"results/{lab.EXPERIMENT}/collapses"
 COMMAND = "--peep --recipe writeup --schedule constant"
@@ -64,6 +69,7 @@ BEFORE, AFTER, QUIET = 20, 50, 200  # steps
 AROUND = 100  # steps on each side of the beginning that are kept
 KEEP_EVERY = 5  # steps between two copies of the weights
 AVERAGED = 500
+NEAR = 2
 PERCENTILES = (10, 50, 90)
 
 
@@ -97,13 +103,18 @@ class Adam(lab.Adam):
 
 
 def groups_of(cell):
-    """The places in theta of groups of weights: {name: (P,) of bool}."""
+    """The places in theta of groups of weights, large and small: {name: (P,) of bool}."""
     H, found = cell.hidden, {}
     p = lab.views(np.arange(cell.P)[None], cell.shapes)
     for k, row in enumerate((*cell.gates, "g")):
         rows = p.W[0, k * H : (k + 1) * H]
-        found |= {f"h to {row}": rows[:, :H], f"input to {row}": rows[:, H:-1], f"bias of {row}": rows[:, -1]}
-    found |= {f"peepholes of {gate}": p.peep[0, k] for k, gate in enumerate(cell.gates)}
+        peepholes = {f"peepholes of {row}": p.peep[0, k]} if row in cell.gates else {}
+        parts = {
+            f"h to {row}": rows[:, :H],
+            f"input to {row}": rows[:, H:-1],
+            f"bias of {row}": rows[:, -1],
+        } | peepholes
+        found |= {f"all of {row}": np.concatenate([part.ravel() for part in parts.values()])} | parts
     found |= {"output": np.concatenate([p.V.ravel(), p.b.ravel()])}
     return {name: np.isin(np.arange(cell.P), places) for name, places in found.items()}
 
@@ -174,14 +185,24 @@ def solve_rates(options, theta):
     return lab.evaluate(net, lab.held_out(options), options)[1]
 
 
+def held_out_steps_off(options, seed, thetas):
+    """Steps from the targets to the answers to the held-out sequences of a seed, (N, n). thetas (N, P): weights."""
+    one = argparse.Namespace(**vars(options) | {"seeds": [seed] * len(thetas)})
+    net = lab.Network(lab.cell_of(options, "peephole"), thetas, options.T, lab.EVAL_BATCH, backward=False)
+    return np.concatenate([steps_off(x, y, lab.forward(net, x)) for x, y in lab.held_out(one)], axis=1)
+
+
 def exchanged(options, seed, before, after, groups):
-    """The loss if one group changes from before to after, and the gain if it changes back: {name: (loss, gain)}."""
+    """What a collapse from weights before to after changes: {name: value}; see the docstring."""
     swapped = [np.where(places, after, before) for places in groups.values()]
     swapped += [np.where(places, before, after) for places in groups.values()]
-    one = argparse.Namespace(**vars(options) | {"seeds": [seed] * (2 * len(groups) + 2)})
-    rate = solve_rates(one, np.array([before, after, *swapped]))
-    n = len(groups)
-    return {name: (rate[0] - rate[2 + k], rate[2 + n + k] - rate[1]) for k, name in enumerate(groups)}, rate[:2]
+    off = held_out_steps_off(options, seed, np.array([before, after, *swapped]))
+    rate, n, wrong = (off == 0).mean(axis=1), len(groups), off[1][off[1] != 0]
+    late = (wrong > 0).mean()
+    return {"rate_before": rate[0], "rate_after": rate[1], "near": (np.abs(off[1]) <= NEAR).mean(),
+            "one_sign": max(late, 1 - late), "mean_off": off[1].mean(),
+            "alone": {name: rate[0] - rate[2 + k] for k, name in enumerate(groups)},
+            "back": {name: rate[2 + n + k] - rate[1] for k, name in enumerate(groups)}}  # fmt: skip
 
 
 def events_of(options, values, rate, thetas):
@@ -193,23 +214,20 @@ def events_of(options, values, rate, thetas):
             if begin < BEFORE + QUIET or begin + AROUND >= options.steps:
                 continue
             before, after = (thetas[k // KEEP_EVERY, s] for k in (begin, below))
-            change, (high, low) = exchanged(options, seed, before, after, groups)
             window = slice(begin - BEFORE, begin + AFTER)
             largest = begin - BEFORE + int(of_seed["update"][window].argmax())
             pair = thetas[largest // KEEP_EVERY, s], thetas[largest // KEEP_EVERY + 1, s]
             moved = np.square(pair[1] - pair[0], dtype=float)
             event = {"seed": seed, "begin": begin, "steps": below - begin} | ratios(of_seed, begin)
-            event |= {"rate_before": high, "rate_after": low}
+            event |= exchanged(options, seed, before, after, groups)
             event["share"] = {name: moved[places].sum() / moved.sum() for name, places in groups.items()}
-            event["alone"] = {name: loss for name, (loss, _) in change.items()}
-            event["back"] = {name: gain for name, (_, gain) in change.items()}
             around = slice(begin - AROUND, begin + AROUND + 1)
             quiet = slice(begin - BEFORE - QUIET, begin - BEFORE)
             event["around"] = {name: of_seed[name][around] / np.median(of_seed[name][quiet])
                                for name in ("gradient", "update", "state")} | {"rate": rate[around, s]}  # fmt: skip
             found.append(event)
-        for t in range(BEFORE + QUIET, options.steps - WITHIN, WITHIN):
-            if rate[t - BEFORE - QUIET : t + WITHIN, s].min() >= HIGH:
+        for t in range(BEFORE + QUIET, options.steps - AFTER, BEFORE + AFTER):
+            if rate[t - BEFORE : t + AFTER, s].min() >= HIGH:
                 calm.append(ratios(of_seed, t))
     curves = {name: np.percentile([event["around"][name] for event in found], PERCENTILES, axis=0)
               for name in (found[0]["around"] if found else ())}  # fmt: skip

@@ -102,6 +102,13 @@ def spike_steps(x, y):
     return len(x) - 1 - x[::-1, 0].argmax(axis=0), y.argmax(axis=0)
 
 
+def steps_off(x, y, output):
+    """Steps from the target to the answer, the largest of the outputs (T, S, n) after the second spike: (S, n)."""
+    second, target = spike_steps(x, y)
+    behind = np.arange(len(x))[:, None, None] > second
+    return np.where(behind, output, -np.inf).argmax(axis=0) - target
+
+
 def paths(c, second, target):
     """Measures of the changes (moves) of cell states c (T, S, H, n) after the second spike: {name: share (S,)}.
 
@@ -178,8 +185,7 @@ def measure_distances(net, batches, options):
     for x, y in batches:
         output, (second, target) = lab.forward(net, x), spike_steps(x, y)
         c = net.c[1:].swapaxes(1, 2).copy()  # (T, S, H, n)
-        behind = np.arange(len(x))[:, None, None] > second
-        seen["off"].append(np.where(behind, output, -np.inf).argmax(axis=0) - target)
+        seen["off"].append(steps_off(x, y, output))
         seen["gap"].append(target - second)
         seen["before"].append(np.take_along_axis(c, second[None, :, None] - 1, axis=0)[0])
         seen["at_second"].append(np.take_along_axis(c, second[None, :, None], axis=0)[0])
@@ -245,7 +251,7 @@ def measure_run_on(options, output, y):
 
 
 def played(options, output, y):
-    """The period whose target y (T, n) is nearest to an output (T, S), by squared error: (S,). 0: a constant is nearer."""
+    """The period whose target y (T, n) is nearest to an output (T, S), by squared error, or 0 for a constant: (S,)."""
     errors = [np.square(output - y[:, k, None]).mean(axis=0) for k in range(len(options.periods))]
     errors.append(output.var(axis=0))  # the squared error of the best constant
     return np.array([*options.periods, 0])[np.argmin(errors, axis=0)]
