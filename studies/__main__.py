@@ -211,14 +211,15 @@ def again(names):
         seconds, cpu = measured["seconds"][f"python3 {names}"], measured["environment"]["cpu"]
         return f"To repeat this: `python3 {names}` ({duration(seconds)} on one core, {cpu})"
     seconds, processors, points = 0, set(), points_of(names.split())
-    there = [(name, point) for name, point in points if point not in getattr(study_of(name), "PENDING", ())]
-    for experiment, point in there:
-        found = json.loads((ROOT / "results" / experiment / point / "results.json").read_text())
+    paths = [ROOT / "results" / experiment / point / "results.json" for experiment, point in points]
+    there = [path for path in paths if path.exists()]
+    for path in there:
+        found = json.loads(path.read_text())
         seconds += sum(run["wall_clock_s"] for run in found["runs"].values())
         processors |= {machine["cpu"] for machine in [found["environment"], *found.get("environments", [])]}
     names_of = sorted({re.sub(r"\(R\)| Processor.*", "", processor) for processor in processors})
     runs = "1 run" if len(points) == 1 else f"{len(points)} runs"
-    pending = "" if there == points else f", of which {len(points) - len(there)} have not finished"
+    pending = f", of which {len(paths) - len(there)} have not finished" if there != paths else ""
     words = f"{runs}{pending}, {duration(seconds)} on one core, {' and '.join(names_of)}"
     return f"To repeat this: `python3 -m studies run {names} --again` ({words})"
 

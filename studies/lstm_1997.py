@@ -236,7 +236,6 @@ POINTS = {
 PENDING = (  # points whose runs have not finished
     "one/3a-3",
     "one/3b-3",
-    "nearest/4-2",
     "nearest/4-3",
     "one/5",
     "nearest/5",

@@ -55,8 +55,8 @@ POINTS = {
     **{f"lag/default-{T}": f"--seeds {'0-29' if T <= 200 else '0-9'} {length}" for T, length in LENGTHS.items()},
     "lag/biases-1000": f"--seeds 0-9 {LENGTHS[1000]} --input-gate-bias -8 --forget-gate-bias 8",
     **{f"lag/writeup-{T}": f"--seeds 0-29 {LENGTHS[T]} --recipe writeup" for T in (60, 100, 200)},
-    # On fresh seeds: four times the steps, cells without forget gates, large biases, twice our learning rate.
-    "recipe/writeup-longer": f"{CHOSEN_ON} --recipe writeup --steps 32000",
+    # Four times the steps. On fresh seeds: cells without forget gates, large biases, twice our learning rate.
+    "longer/writeup": f"{CHOSEN_ON} --recipe writeup --steps 32000",
     "fresh/writeup": "--seeds 2000-2099 --recipe writeup",
     "fresh/writeup-no-forget-gate": "--seeds 2000-2099 --recipe writeup --no-forget-gate",
     "fresh/biases-1000": f"--seeds 30-59 {LENGTHS[1000]} --input-gate-bias -8 --forget-gate-bias 8",
