@@ -136,7 +136,7 @@ def run_points(options):
         experiment, point = of_job[id(job)]
         finish_point(study_of(experiment), point, job.out)
 
-    failed = runner.run_jobs(list(jobs.values()), options.jobs, options.shard, options.again, finish)
+    failed = runner.run_jobs(list(jobs.values()), pool_of(options), options.shard, options.again, finish)
     return report(failed)
 
 
@@ -147,12 +147,21 @@ def run_command(options):
     if runner.finished(job) and not (job.out / ".shards").exists() and not options.again:
         print(f"{job.out} has the results of this command; --again repeats it")
         return 0
-    status = report(runner.run_jobs([job], options.jobs, options.shard, options.again))
+    status = report(runner.run_jobs([job], pool_of(options), options.shard, options.again))
     if not status:
         results = json.loads((job.out / "results.json").read_text())
         job.lab.print_summary(results)
         print(f"\nwrote {job.out / 'results.json'} and snapshots.npz")
     return status
+
+
+def pool_of(options):
+    """Where shards run: the number of processes of this machine, or a cluster."""
+    if not options.cluster:
+        return options.jobs
+    from studies.cluster import Cluster  # the package distributed is needed only here
+
+    return Cluster(options.cluster, options.tls, options.shard_timeout)
 
 
 def report(failed):
@@ -279,6 +288,18 @@ def tables(options):
     return 0
 
 
+def problem_of_cluster(options):
+    """What is wrong with the options of a cluster, or None."""
+    if not options.cluster:
+        return "--tls-... and --shard-timeout need --cluster" if any(options.tls) or options.shard_timeout else None
+    if not re.fullmatch(r"(tcp|tls)://[^/]+:\d+", options.cluster):
+        return f"argument --cluster: '{options.cluster}' is no address such as tcp://HOST:8786 or tls://HOST:8786"
+    if any(options.tls) != options.cluster.startswith("tls://") or any(options.tls) and not all(options.tls):
+        return "an address tls://... needs --tls-ca, --tls-cert and --tls-key, and an address tcp://... none of them"
+    missing = [path for path in options.tls if path and not Path(path).is_file()]
+    return f"there is no file {missing[0]}" if missing else None
+
+
 def at_least_one(text):
     """The number in text, a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
@@ -297,6 +318,12 @@ def main(argv=None):
     run.add_argument("--jobs", type=at_least_one, default=1, help="processes that run at the same time (default: 1)")
     run.add_argument("--shard", type=at_least_one, metavar="N", help="seeds in a shard (if not given: as few shards as "
         "keep all processes busy, each of at most about twenty minutes)")  # fmt: skip
+    run.add_argument("--cluster", metavar="ADDRESS", help="run shards on the workers of a Dask cluster, such as "
+        "tcp://HOST:8786; see studies/README.md")  # fmt: skip
+    for name, words in (("ca", "certificate of the CA"), ("cert", "certificate"), ("key", "key of the certificate")):
+        run.add_argument(f"--tls-{name}", metavar="FILE", help=f"{words}, for a cluster at tls://HOST:8786")
+    run.add_argument("--shard-timeout", type=at_least_one, metavar="SECONDS", help="time after which a shard of a "
+        "cluster has failed (if not given: none)")  # fmt: skip
     run.add_argument("--again", action="store_true", help="also run finished points")
     keeping = commands.add_parser("keep", help="copy unfinished runs to a folder that can be committed")
     keeping.add_argument("names", nargs="+", metavar="NAME", help="experiment, study or point (see list)")
@@ -314,6 +341,11 @@ def main(argv=None):
     if own[0] == "run":
         if bool(options.names) == bool(options.command):
             run.error("give names of points, or -- and a command line of a script")
+        options.tls = [options.tls_ca, options.tls_cert, options.tls_key]
+        problem = problem_of_cluster(options)
+        if problem:
+            run.error(problem)
+        options.tls = options.tls if all(options.tls) else None
         options.do = run_command if options.command else run_points
     return options.do(options)
 

@@ -33,29 +33,14 @@ from pathlib import Path
 
 import numpy as np
 
+from studies.shard import Failed, how_it_ended, last_lines
+from studies.shard import start as start_process
+
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 20 * 60  # the largest number of seconds of a shard
+LOOK = 5  # seconds between two looks at the pool
 PATIENCE = 10  # seconds to wait for the shards of a killed runner
 WITHOUT_SEEDS = ("step", "batch_loss", "paper")  # lists of results.json that have no axis of seeds
-
-# The program of a shard's process. It ends when the process that started it has ended.
-DRIVER = """
-import importlib, os, sys, threading, time
-parent = int(sys.argv.pop(1))
-def end_with_parent():
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os._exit(1)
-threading.Thread(target=end_with_parent, daemon=True).start()
-sys.path.insert(0, os.getcwd())
-script, study, *argv = sys.argv[1:]
-watch = {"watch": importlib.import_module(study).watch} if study else {}
-sys.exit(importlib.import_module(script).main(argv, **watch))
-"""
-
-
-class Failed(Exception):
-    """A shard failed. Arguments: how it ended, and its last lines."""
 
 
 @dataclass
@@ -245,50 +230,63 @@ def cut(job, wanted, most, lock):
 # --------------------------------------------------------------------------------------------------- running
 
 
-def start(job, seeds, folder, stdout, lock):
-    """Start a process that trains some seeds of a job. The script writes to folder/run."""
-    for name, text in job.texts.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    note_machine(job, folder)
+def argv_of(job, seeds, folder):
+    """The command line of a process that trains some seeds of a job in a folder. The script writes to folder/run."""
     resume = ["--resume"] if (folder / "run" / "checkpoint.npz").exists() else ["--force"]
     record = ["--record", str(job.record)] if job.record in seeds else []
-    script = Path(next(iter(job.texts))).stem
-    argv = [*job.argv, "--seeds", ",".join(map(str, seeds)), *record, "--out", "run", *resume]
-    threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    environment = {**os.environ, **threads, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen([sys.executable, "-c", DRIVER, str(os.getpid()), script, job.study, *argv], cwd=folder,
-                            stdout=stdout, stderr=subprocess.STDOUT, text=True, env=environment,
-                            stdin=subprocess.DEVNULL, pass_fds=[lock])  # fmt: skip
+    return [*job.argv, "--seeds", ",".join(map(str, seeds)), *record, "--out", "run", *resume]
 
 
-def note_machine(job, folder):
-    """Add this machine to a shard's list of machines that had a part in it, which starts anew without a checkpoint."""
-    machine = {name: value for name, value in job.lab.environment().items() if name not in ("commit", "dirty")}
-    path, machine = folder / "machines.json", machine | {"threads": 1}
-    goes_on = path.exists() and (folder / "run" / "checkpoint.npz").exists()
-    machines = json.loads(path.read_text()) if goes_on else []
-    if machines[-1:] != [machine]:
-        text = json.dumps([*machines, machine]).encode()
-        job.lab.write_whole(path, lambda file: file.write(text))
+def start(job, seeds, folder, stdout, lock):
+    """Start a process of this machine that trains some seeds of a job."""
+    return start_process(folder, job.texts, job.study, argv_of(job, seeds, folder), stdout, pass_fds=[lock])
 
 
 def run_shard(shard, running, lock):
     """Run a shard. Returns its time in seconds, or raises Failed. running: the set of processes that run now."""
     started = time.monotonic()
     try:
-        with open(shard.folder / "log.txt", "w+") as log:
+        with open(shard.folder / "log.txt", "w") as log:
             process = start(shard.job, shard.seeds, shard.folder, log, lock)
             running.add(process)
             status = process.wait()
             running.discard(process)
-            log.seek(0)
-            lines = "\n".join(f"    {line}" for line in log.read().splitlines()[-8:])
     except OSError as error:
         raise Failed("could not be run", f"    {error}") from error
     if status or not shard.finished:
-        raise Failed(f"was killed by signal {-status}" if status < 0 else f"ended with status {status}", lines)
+        raise Failed(how_it_ended(status), last_lines(shard.folder / "log.txt"))
     return time.monotonic() - started
+
+
+class Processes:
+    """Processes of this machine, as a pool for run_jobs. Another one is cluster.Cluster."""
+
+    def __init__(self, workers):
+        self.workers, self.running = workers, set()
+
+    def __enter__(self):
+        self.executor = ThreadPoolExecutor(self.workers)
+        return self
+
+    def __exit__(self, *_):
+        self.executor.shutdown()
+
+    def submit(self, shard, lock):
+        """Give a shard to the pool. Returns a future."""
+        return self.executor.submit(run_shard, shard, self.running, lock)
+
+    def collect(self, shard, future):
+        """The seconds of a shard that has ended; raises Failed if it failed."""
+        return future.result()
+
+    def look(self):
+        """Look whether the pool is well."""
+
+    def stop(self):
+        """End all processes; shards that have not started never do."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        for process in list(self.running):
+            process.terminate()
 
 
 @contextlib.contextmanager
@@ -340,14 +338,14 @@ def prepare(job, again, wanted, most, lock):
     return cut(job, wanted, most, lock)
 
 
-def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
+def run_jobs(jobs, pool, most=None, again=False, finish=lambda job: None):
     """Run jobs in shards. Returns the number of failed shards and merges.
 
-    workers: processes that run at the same time. most: seeds in a shard, or None. again: also run finished jobs.
-    finish(job) is called when the files of a job are complete.
+    pool: a number of processes, or a pool such as Processes. most: seeds in a shard, or None. again: also run finished
+    jobs. finish(job) is called when the files of a job are complete.
     """
     pending = [job for job in jobs if again or not finished(job) or (job.out / ".shards").exists()]
-    failed, running = 0, set()
+    pool, failed = Processes(pool) if isinstance(pool, int) else pool, 0
 
     def merge_well(job):
         try:
@@ -359,17 +357,17 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
 
     with contextlib.ExitStack() as stack:
         locks = {id(job): stack.enter_context(locked(job.out)) for job in pending}
-        wanted = 1 if len(pending) >= 2 * workers else workers
+        stack.enter_context(pool)
+        wanted = 1 if len(pending) >= 2 * pool.workers else pool.workers
         shards = {id(job): prepare(job, again, wanted, most, locks[id(job)]) for job in pending}
         todo = [shard for job in pending for shard in shards[id(job)] if not shard.finished]
         left = {id(job): sum(shard.job is job for shard in todo) for job in pending}  # shards that are not finished yet
         for job in pending:
             if shards[id(job)] and not left[id(job)]:  # a runner was killed before it merged them
                 failed += not merge_well(job)
-        executor = stack.enter_context(ThreadPoolExecutor(workers))
-        futures = {executor.submit(run_shard, shard, running, locks[id(shard.job)]): shard for shard in todo}
+        futures = {pool.submit(shard, locks[id(shard.job)]): shard for shard in todo}
         try:
-            for number, (shard, words, error) in enumerate(completed(futures), start=1):
+            for number, (shard, words, error) in enumerate(completed(pool, futures), start=1):
                 lines = [error] if error else []
                 print(f"{number} of {len(todo)}  {shard.name} {words}", *lines, sep="\n", flush=True)
                 failed += bool(error)
@@ -377,26 +375,28 @@ def run_jobs(jobs, workers, most=None, again=False, finish=lambda job: None):
                 if not left[id(shard.job)]:
                     failed += not merge_well(shard.job)
         except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            for process in list(running):
-                process.terminate()
+            pool.stop()
             raise
     return failed
 
 
-def completed(futures):
-    """For each shard that ends, yield it, a text with its time and the time left, and its last lines if it failed."""
-    started, done, left = time.monotonic(), 0, set(futures)
+def completed(pool, futures):
+    """For each shard that ends, yield it, a text with its time and the time left, and its last lines if it failed.
+
+    futures: {future: shard}. A future is forgotten when it has ended, with the files that it holds.
+    """
+    started, n, left = time.monotonic(), len(futures), set(futures)
     while left:
-        ended, left = wait(left, return_when=FIRST_COMPLETED)
+        ended, left = wait(left, timeout=LOOK, return_when=FIRST_COMPLETED)
+        pool.look()
         for future in ended:
-            done += 1
-            error = future.exception()
-            if error and not isinstance(error, Failed):
-                raise error
-            words, lines = error.args if error else (f"took {future.result():.1f} s", "")
-            rest = (time.monotonic() - started) / done * (len(futures) - done)
-            yield futures[future], f"{words}; {rest:.0f} s left", lines
+            shard = futures.pop(future)
+            try:
+                words, lines = f"took {pool.collect(shard, future):.1f} s", ""
+            except Failed as error:
+                words, lines = error.args
+            rest = (time.monotonic() - started) / (n - len(futures)) * len(futures)
+            yield shard, f"{words}; {rest:.0f} s left", lines
 
 
 def keep(job):
