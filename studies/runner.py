@@ -461,6 +461,9 @@ def merge(job, shards, finish):
     results["shards"] = [{"seeds": shard.seeds, "environment": environments.index(some[-1])}
                          | ({"earlier": [environments.index(machine) for machine in some[:-1]]} if some[1:] else {})
                          for shard, some in zip(shards, machines)]  # fmt: skip
+    if len(environments) > 1:
+        print(f"{job.out}: shards ran on {len(environments)} kinds of machines (see environments in results.json); "
+              "float32 sums can differ in their last bits", flush=True)  # fmt: skip
     job.lab.write_run(job.out, results, merge_arrays(shards, places, recorded))
     (job.out / ".shards" / "again").unlink(missing_ok=True)
     shutil.rmtree(job.out / ".shards")

@@ -40,7 +40,7 @@ class Cluster:
 
     def start(self, name, *words, **variables):
         folder = self.folder / name
-        folder.mkdir()
+        folder.mkdir(parents=True)
         command = [sys.executable, "-m", "distributed.cli.dask_" + name.split("-")[0], *words, *self.tls]
         command += ["--host", "127.0.0.1", "--no-dashboard"]
         with open(folder / "log", "w") as log:
@@ -145,7 +145,7 @@ def processes_in(prefix):
 
 def test_a_killed_worker_and_a_killed_scheduler(tmp_path):
     """A worker is killed in mid-shard, then the scheduler. What was finished is kept, and a second start goes on."""
-    first = Cluster(tmp_path / "first" if (tmp_path / "first").mkdir() is None else None)
+    first = Cluster(tmp_path / "first")
     words = ["--shard", 1, "--", *LONGER, "--out", tmp_path / "run"]
     try:
         with subprocess.Popen(command(first.address, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True,
@@ -160,7 +160,7 @@ def test_a_killed_worker_and_a_killed_scheduler(tmp_path):
         first.stop()
     kept = len([*tmp_path.glob("run/.shards/*/run/results.json")])
     assert 2 <= kept < 6
-    second = Cluster(tmp_path / "second" if (tmp_path / "second").mkdir() is None else None)
+    second = Cluster(tmp_path / "second")
     try:
         done = run(second.address, *words)
     finally:
@@ -189,26 +189,21 @@ def certificates(folder, name):
 def test_tls_refuses_who_has_no_certificate_of_the_ca(tmp_path):
     ours, theirs = certificates(tmp_path / "ours", "ours"), certificates(tmp_path / "theirs", "theirs")
 
-    def options(files):
-        return [word for name, path in zip(("ca", "cert", "key"), files)
-                for word in (f"--tls-{name}{'-file' * (name == 'ca')}", path)]  # fmt: skip
+    def options(files, ca="--tls-ca"):
+        return [word for pair in zip((ca, "--tls-cert", "--tls-key"), files) for word in pair]
 
-    (tmp_path / "cluster").mkdir()
-    secured = [word.replace("--tls-ca-file", "--tls-ca-file") for word in options(ours)]
-    cluster = Cluster(tmp_path / "cluster", 1, secured)
-    mine = [word.replace("-file", "") for word in options(ours)]
+    cluster = Cluster(tmp_path / "cluster", 1, options(ours, "--tls-ca-file"))
     try:
         assert cluster.address.startswith("tls://")
         words = ["--shard", 3, "--", *WORDS, "--out", tmp_path / "run"]
         plain = run(cluster.address.replace("tls", "tcp"), *words)
         assert plain.returncode == 1 and "cannot be reached" in plain.stderr
-        foreign = run(cluster.address, *[word.replace(str(tmp_path / "ours"), str(tmp_path / "theirs")) for word in mine],
-                      *words)  # fmt: skip
+        foreign = run(cluster.address, *options(theirs), *words)
         assert foreign.returncode == 1 and "cannot be reached" in foreign.stderr
         assert run(cluster.address, *words).returncode == 2, "an address tls:// needs a certificate"
-        cluster.tls = ["--tls-ca-file", *theirs[:1], "--tls-cert", theirs[1], "--tls-key", theirs[2]]
+        cluster.tls = options(theirs, "--tls-ca-file")
         stranger = cluster.worker(7)
-        done = run(cluster.address, *mine, *words)
+        done = run(cluster.address, *options(ours), *words)
         assert done.returncode == 0 and "1 workers" in done.stdout, done.stdout + done.stderr
         assert (
             "Register worker" not in cluster.log("worker-7") and cluster.log("scheduler").count("Register worker") == 1
