@@ -3,11 +3,14 @@
 import numpy as np
 
 import information_latching as lab
+from studies import minimal_latching as smallest
 from studies.report import (
+    ROOT,
     bootstrap,
     compare_pairs,
     fisher_test,
     load_point,
+    load_run,
     p_value,
     share,
     sign_test,
@@ -53,6 +56,7 @@ POINTS = {
     "answer/hard": f"{ANSWER} --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5",
     "answer/hard-fresh": f"{ANSWER} --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5 --seeds 200-229",
 }
+MINIMAL = "results/information_latching/minimal"  # the folder of minimal_latching.py
 WEIGHTS = ("figure/asker", "figure/shuffled")  # points that keep the weights of their networks
 
 
@@ -333,10 +337,35 @@ def latch_answer():
         "answer/without-input": ("logistic", "8", "0", "0.03", "0–29"),
         "answer/without-forget": ("logistic", "1", "−6", "0.03", "0–29"),
         "answer/hard": ("hard", "5", "−2.5", "0.005", "0–29 (chosen on these)"),
+        "answer/hard-fresh": ("hard", "5", "−2.5", "0.005", "200–229"),
     }
     rows = [["gates", "forget bias", "input bias", "learning rate", "seeds", "latch, T = 100", "latch, T = 200"]]
     for point, words in points.items():
         rows.append([*words, *(share_of(latches(networks(point)[f"lstm-{T}"])) for T in (100, 200))])
+    return table(*rows)
+
+
+def minimal():
+    """The trials of the smallest latch: {setting: {T: {name: (trials,)}}}."""
+    found, settings = load_run(ROOT / MINIMAL, "minimal_latching", "python3 -m studies.minimal_latching"), {}
+    for name, setting in found["settings"].items():
+        lengths = {
+            int(T): {key: np.array(values) for key, values in of.items()} for T, of in setting["lengths"].items()
+        }
+        settings[name] = lengths
+    return settings
+
+
+def learned(trials):
+    """Which trials of the smallest latch have learned."""
+    return trials["right"] >= smallest.LEARNED
+
+
+def latch_minimal():
+    found, shown = minimal(), (5, 10, 20, 40, 60, 100)
+    rows = [["w before training", "noise", "rate", *(f"T = {T}" for T in shown)]]
+    for name, (w, noise, rate) in smallest.SETTINGS.items():
+        rows.append([w, noise, rate, *(share_of(learned(found[name][T])) for T in shown)])
     return table(*rows)
 
 
@@ -390,6 +419,7 @@ TABLES = {
     "latch-accuracy": latch_accuracy,
     "latch-answer": latch_answer,
     "latch-answer-longer": latch_answer_longer,
+    "latch-minimal": latch_minimal,
     "latch-gradient": latch_gradient,
     "latch-start": latch_start,
     "latch-gates": latch_gates,
@@ -473,6 +503,46 @@ def answer_claims():
         f"longer, and {kept[1]} of those that latch at T = 200.",
         f"Of the networks with hard gates that latch, {kept[2]} still latch at ten times T = 100 and {kept[3]} at "
         "ten times T = 200.",
+    ]
+
+
+def hard_claims():
+    """Sentences on the setting with hard gates, on fresh seeds."""
+    chosen, fresh = networks("answer/hard"), networks("answer/hard-fresh")
+    pairs = [(latches(chosen[f"lstm-{T}"]), latches(fresh[f"lstm-{T}"])) for T in (100, 200)]
+    tests = [p_value(fisher(*pair)) for pair in pairs]
+    assert all(fisher(*pair) > 0.05 for pair in pairs), "the shares cannot be told apart"
+    return [
+        f"On fresh seeds, {share_of(pairs[0][1])} networks with hard gates latch at T = 100 and "
+        f"{share_of(pairs[1][1])} at T = 200; we cannot distinguish this from the seeds on which it was chosen "
+        f"({tests[0]} and {tests[1]}, Fisher's exact test).",
+    ]
+
+
+def minimal_claims():
+    """Sentences on the smallest latch."""
+    found = minimal()
+    base, others = found["w = 1.25"], [found[f"w = {w}"] for w in ("1.75", "0.75", "0")]
+    quiet, fast = found["w = 1.25, little noise"], found["w = 1.25, rate 1"]
+    every = [trials for lengths in found.values() for trials in lengths.values()]
+    yes = np.concatenate([learned(trials) for trials in every])
+    w, held = (np.concatenate([trials[name] for trials in every]) for name in ("w", "held"))
+    assert (np.abs(w[yes]) > 1).all()
+    tests = [fisher(learned(base[T]), learned(other[T])) for other in (*others, quiet) for T in (40, 60, 80, 100)]
+    slow, sure = [learned(fast[T]).sum() - learned(base[T]).sum() for T in (60, 80, 100)], learned(base[10])
+    assert min(tests) > 0.05 / len(tests) and min(slow) > 0 and sure.all()
+    assert all(fisher(learned(fast[T]), learned(base[T])) < 0.01 for T in (60, 80, 100))
+    stuck = np.abs(w[~yes])
+    return [
+        f"**With T = 10, {share_of(sure)} trials learn to latch, with T = 40 {share_of(learned(base[40]))}, and with "
+        f"T = 100 {share_of(learned(base[100]))}.**",
+        f"All {yes.sum():,} trials that learn end with |w| above 1. Of the others, {share_of(stuck < 1)} end with |w| "
+        "below 1.",
+        f"Of the trials that learn, {share_of(held[yes] >= smallest.LEARNED)} also end within {smallest.REGION} of "
+        "their target on 99 % of the sequences.",
+        f"At T = 40 and more we cannot distinguish other weights before training (0, 0.75, 1.75) or a quarter of the "
+        f"noise from this setting (every p at least {min(tests):.2g}, Fisher's exact test, {len(tests)} tests).",
+        f"With a rate of 1 more trials learn at T = 60 to 100: {share_of(learned(fast[100]))} at T = 100.",
     ]
 
 
@@ -685,6 +755,8 @@ def report_claims():
     parts = (
         figure_claims,
         answer_claims,
+        hard_claims,
+        minimal_claims,
         gradient_claims,
         gates_claims,
         feedback_claims,

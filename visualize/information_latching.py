@@ -630,6 +630,52 @@ def longer():
     return figure
 
 
+def minimal():
+    """Shares of trials that learn the smallest latch, against the number of steps."""
+    path = Path("results") / EXPERIMENT / "minimal" / "results.json"
+    try:
+        results = json.loads(path.read_text())
+        settings, n = results["settings"], len(results["seeds"])
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: python3 -m studies.minimal_latching")
+    except (OSError, ValueError, KeyError, TypeError):
+        sys.exit(f"{path} is damaged, or not of this program")
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.9), sharey=True)
+    shown = {
+        "w = 1.25, rate 1": ("other", "rate 1"),
+        "w = 1.25": ("ours", "rate 0.3"),
+        "w = 1.25, rate 0.1": ("third", "rate 0.1"),
+    }
+    counts = {}
+    for name, setting in settings.items():
+        T = np.array([int(T) for T in setting["lengths"]])
+        k = np.array([(np.array(of["right"]) >= LATCHED).sum() for of in setting["lengths"].values()])
+        counts[name] = dict(zip(T.tolist(), k.tolist()))
+        if name in shown:
+            who, words = shown[name]
+            axes[0].fill_between(T, *wilson(k, n), color=role(who)["color"], alpha=0.13, linewidth=0)
+            axes[0].plot(T, k / n, **role(who) | {"markersize": 5}, label=words)
+    axes[0].set(xlabel="steps T", ylabel=f"share of {n} trials", title="w is 1.25 before training", ylim=(-0.03, 1.05))
+    axes[0].legend(loc="upper right")
+    others = {
+        "w = 1.75": ("fourth", "w = 1.75"),
+        "w = 1.25": ("ours", "w = 1.25"),
+        "w = 0.75": ("other", "w = 0.75"),
+        "w = 0": ("third", "w = 0"),
+        "w = 1.25, little noise": ("paper", "w = 1.25, noise 0.05"),
+    }
+    for name, (who, words) in others.items():
+        axes[1].plot(
+            [*counts[name]], np.array([*counts[name].values()]) / n, **role(who) | {"markersize": 5}, label=words
+        )
+    axes[1].set(xlabel="steps T", title="other weights before training, less noise (rate 0.3)")
+    axes[1].legend(loc="upper right")
+    few, many = counts["w = 1.25"][10], counts["w = 1.25"][100]
+    title = f"With a rate of 0.3, {few} of {n} units learn to latch over 10 steps, {many} over 100"
+    entitle(figure, title, "One unit, one weight; noise of standard deviation 0.2. Bands: 95 % intervals.")
+    return figure
+
+
 def main(argv=None):
     """Draw. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
@@ -650,7 +696,7 @@ def main(argv=None):
     if not measured(results):
         print(f"accuracy is on held-out sequences; for fresh: python3 -m studies measure {shlex.quote(str(drawn))}")
     if not options.run:
-        for draw in figure, gradient, gates, answer, time, update, longer:
+        for draw in figure, gradient, gates, answer, time, update, longer, minimal:
             save_picture(draw(), out / f"{draw.__name__}.png")
     return 0
 
