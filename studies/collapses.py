@@ -18,10 +18,11 @@ A way to train (WAYS) changes one setting and keeps the rate:
                 limit (as N. Shazeer and M. Stern do in Adafactor, 2018)
     largest     v is replaced by its largest value so far (AMSGrad: S. Reddi, S. Kale and S. Kumar, 2018)
 
-In all runs the means of the weights after the last AVERAGED steps answer the held-out sequences, too.
+In all runs the means of the weights over the last 100, 500 and 1,000 steps answer the held-out sequences, too.
 
 results.json has, for each way and each set of seeds, arrays over seeds: the number of collapses, steps of the first
-one, the final solve rate of the weights and of their means on held-out sequences. For none it has the events, too:
+one, the final solve rate of the weights and of their means (solve_rate_of_means/NUMBER) on held-out sequences. For
+none it has the events, too:
 
     steps       from the beginning of the collapse to a batch rate below LOW
     gradient    the largest norm of a gradient in the steps of BEFORE and AFTER the beginning, divided by the median of
@@ -36,7 +37,8 @@ one, the final solve rate of the weights and of their means on held-out sequence
     alone       the loss of solve rate if the weights of one group alone change as they do in the collapse
     back        the gain of solve rate if the weights of one group alone change back
 
-calm has gradient, update and state for windows of the same length in which the batch rate stays at HIGH or above.
+others has gradient, update and state for windows of the same length that do not meet the window of a collapse, from
+the first step with a batch rate of at least HIGH.
 around has percentiles over events of the values at steps around the beginning, divided as above.
 """
 
@@ -57,18 +59,15 @@ SEEDS = {"seeds 0-29": "0-29", "seeds 30-59": "30-59"}
 WAYS = {
     "none": {},
     "clip-0.1": {"clip": 0.1},
-    "clip-0.01": {"clip": 0.01},
     "beta2-0.99": {"beta2": 0.99},
-    "beta2-0.9": {"beta2": 0.9},
     "limit-1": {"limit": 1.0},
-    "limit-0.3": {"limit": 0.3},
     "largest": {"largest": True},
 }
 SMOOTH, HIGH, LOW, WITHIN = 10, 0.9, 0.5, 100
 BEFORE, AFTER, QUIET = 20, 50, 200  # steps
 AROUND = 100  # steps on each side of the beginning that are kept
 KEEP_EVERY = 5  # steps between two copies of the weights
-AVERAGED = 500
+AVERAGED = (100, 500, 1000)
 NEAR = 2
 PERCENTILES = (10, 50, 90)
 
@@ -123,13 +122,13 @@ def follow(options, clip=None, beta2=lab.BETA2, limit=np.inf, largest=False, kee
     """Train networks and follow them. Returns values of each step (steps, S), weights, and a network to evaluate with.
 
     The values are solved (share of the batch), gradient, update (norms), state (largest |c|). thetas (N, S, P): copies
-    of the weights before steps 0, KEEP_EVERY, ..., if keep; mean (S, P): the mean of the last AVERAGED ones.
+    of the weights before steps 0, KEEP_EVERY, ..., if keep; means: {number of the last steps: mean weights (S, P)}.
     """
     cell = lab.cell_of(options, "peephole")
     theta, S, B, steps = lab.init_theta(cell, options), len(options.seeds), options.batch, options.steps
     net, adam, alive = lab.Network(cell, theta, options.T, B), Adam(theta, limit, largest), np.ones(S, bool)
     values = {name: np.zeros((steps, S)) for name in ("solved", "gradient", "update", "state")}
-    thetas, mean = [], np.zeros(theta.shape)
+    thetas, means = [], {n: np.zeros(theta.shape) for n in AVERAGED}
     for step in range(steps):
         if keep and step % KEEP_EVERY == 0:
             thetas.append(theta.copy())
@@ -145,10 +144,11 @@ def follow(options, clip=None, beta2=lab.BETA2, limit=np.inf, largest=False, kee
         values["gradient"][step] = lab.clip_by_norm(net.grad, clip or options.clip)
         adam.update(net.grad, lab.learning_rate(options, step), beta2, alive)
         values["update"][step] = np.sqrt(np.square(adam.moved, dtype=float).sum(axis=1))
-        if step >= steps - AVERAGED:
-            mean += theta / AVERAGED
+        for n, mean in means.items():
+            if step >= steps - n:
+                mean += theta / n
     assert alive.all()
-    return values, np.array(thetas), theta, mean.astype(theta.dtype)
+    return values, np.array(thetas), theta, {n: mean.astype(theta.dtype) for n, mean in means.items()}
 
 
 def smooth(solved):
@@ -207,10 +207,10 @@ def exchanged(options, seed, before, after, groups):
 
 def events_of(options, values, rate, thetas):
     """Measures of all collapses and of calm windows; see the docstring."""
-    groups, found, calm = groups_of(lab.cell_of(options, "peephole")), [], []
+    groups, found, others = groups_of(lab.cell_of(options, "peephole")), [], []
     for s, seed in enumerate(options.seeds):
-        of_seed = {name: array[:, s] for name, array in values.items()}
-        for begin, below in collapses(rate[:, s]):
+        of_seed, events = {name: array[:, s] for name, array in values.items()}, collapses(rate[:, s])
+        for begin, below in events:
             if begin < BEFORE + QUIET or begin + AROUND >= options.steps:
                 continue
             before, after = (thetas[k // KEEP_EVERY, s] for k in (begin, below))
@@ -226,14 +226,15 @@ def events_of(options, values, rate, thetas):
             event["around"] = {name: of_seed[name][around] / np.median(of_seed[name][quiet])
                                for name in ("gradient", "update", "state")} | {"rate": rate[around, s]}  # fmt: skip
             found.append(event)
-        for t in range(BEFORE + QUIET, options.steps - AFTER, BEFORE + AFTER):
-            if rate[t - BEFORE : t + AFTER, s].min() >= HIGH:
-                calm.append(ratios(of_seed, t))
+        first = max(int((rate[:, s] >= HIGH).argmax()) + 1, BEFORE + QUIET)
+        for t in range(first, options.steps - AFTER, BEFORE + AFTER) if rate[:, s].max() >= HIGH else ():
+            if all(abs(t - begin) >= BEFORE + AFTER for begin, _ in events):
+                others.append(ratios(of_seed, t))
     curves = {name: np.percentile([event["around"][name] for event in found], PERCENTILES, axis=0)
               for name in (found[0]["around"] if found else ())}  # fmt: skip
     for event in found:
         del event["around"]
-    return {"events": found, "calm": {name: [c[name] for c in calm] for name in ("gradient", "update", "state")},
+    return {"events": found, "others": {name: [of[name] for of in others] for name in ("gradient", "update", "state")},
             "around": curves}  # fmt: skip
 
 
@@ -241,7 +242,7 @@ def train(way, seeds):
     """Train networks of seeds in a way. Returns what results.json has of them."""
     options = lab.parse_options(f"{COMMAND} --seeds {seeds}".split())[0]
     keep, started = way == "none", time.perf_counter()
-    values, thetas, theta, mean = follow(options, **WAYS[way], keep=keep)
+    values, thetas, theta, means = follow(options, **WAYS[way], keep=keep)
     rate = smooth(values["solved"])
     found = [collapses(rate[:, s]) for s in range(len(options.seeds))]
     result = {
@@ -251,7 +252,7 @@ def train(way, seeds):
         "first": [of[0][0] if of else None for of in found],
         "best": rate.max(axis=0),
         "solve_rate": solve_rates(options, theta),
-        "solve_rate_of_means": solve_rates(options, mean),
+        "solve_rate_of_means": {n: solve_rates(options, mean) for n, mean in means.items()},
     }
     return result | (events_of(options, values, rate, thetas) if keep else {})
 
