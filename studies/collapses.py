@@ -206,7 +206,7 @@ def exchanged(options, seed, before, after, groups):
 
 
 def events_of(options, values, rate, thetas):
-    """Measures of all collapses and of calm windows; see the docstring."""
+    """Measures of all collapses and of other windows; see the docstring."""
     groups, found, others = groups_of(lab.cell_of(options, "peephole")), [], []
     for s, seed in enumerate(options.seeds):
         of_seed, events = {name: array[:, s] for name, array in values.items()}, collapses(rate[:, s])
