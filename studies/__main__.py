@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from studies import runner
-from studies.report import ROOT, measure_run
+from studies.report import ROOT, duration, measure_run
 
 STUDIES = ("temporal_order_3bit", "multiplication_problem", "timing_counting_spikes", "information_latching",
            "lstm_1997")  # fmt: skip
@@ -231,14 +231,6 @@ def again(names):
     pending = f", of which {len(paths) - len(there)} have not finished" if there != paths else ""
     words = f"{runs}{pending}, {duration(seconds)} on one core, {' and '.join(names_of)}"
     return f"To repeat this: `python3 -m studies run {names} --again` ({words})"
-
-
-def duration(seconds):
-    """Seconds as text, in the most readable unit."""
-    for unit, size in ("h", 3600), ("min", 60):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def in_one_line(text):

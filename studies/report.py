@@ -139,6 +139,14 @@ def ranks(values):
     return np.array([(values < value).sum() + (values == value).sum() / 2 for value in values])
 
 
+def duration(seconds):
+    """Seconds as text, in the most readable unit."""
+    for unit, size in ("h", 3600), ("min", 60):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
 def at_least(value, digits=2):
     """A lower bound as text, rounded down."""
     return f"{math.floor(value * 10**digits) / 10**digits:.{digits}f}"
