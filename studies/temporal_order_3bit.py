@@ -24,6 +24,7 @@ from studies.report import (
 
 CHOSEN_ON = "--seeds 100-399 --cells lstm"  # the seeds on which our recipe was chosen
 LENGTHS = {"100": "--T 100", "200": "--T 200", "500": "--T 500", "paper": "--paper-lengths"}
+PENALTIES = ("0", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1", "10", "30")  # sizes of the penalty on open input gates
 POINTS = {
     "thirty_seeds/default": "--seeds 0-29",
     "thirty_seeds/writeup": "--seeds 0-29 --recipe writeup",
@@ -50,7 +51,11 @@ POINTS = {
     "ablations/forget-gate": "--seeds 0-29 --cells lstm --forget-gate",
     "ablations/blocks-2": "--seeds 0-29 --cells lstm --blocks 2",
     "ablations/blocks-2-forget-gate": "--seeds 0-29 --cells lstm --blocks 2 --forget-gate",
-}
+    # A penalty on open input gates; its size was chosen on seeds 100 to 109.
+    "gate_penalty/headline": "studies/gate_penalty.py",
+    **{f"gate_penalty/{penalty}": f"studies/gate_penalty.py --seeds 1000-1029 --penalty {penalty}"
+       for penalty in PENALTIES},
+}  # fmt: skip
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 
 # -------------------------------------------------------------------------------------------------- measures
