@@ -37,8 +37,8 @@ none it has the events, too:
     alone       the loss of solve rate if the weights of one group alone change as they do in the collapse
     back        the gain of solve rate if the weights of one group alone change back
 
-others has gradient, update and state for windows of the same length that do not meet the window of a collapse, from
-the first step with a batch rate of at least HIGH.
+others has seed, gradient, update and state of windows of the same length that do not meet the window of a collapse,
+from the first step with a batch rate of at least HIGH.
 around has percentiles over events of the values at steps around the beginning, divided as above.
 """
 
@@ -229,13 +229,12 @@ def events_of(options, values, rate, thetas):
         first = max(int((rate[:, s] >= HIGH).argmax()) + 1, BEFORE + QUIET)
         for t in range(first, options.steps - AFTER, BEFORE + AFTER) if rate[:, s].max() >= HIGH else ():
             if all(abs(t - begin) >= BEFORE + AFTER for begin, _ in events):
-                others.append(ratios(of_seed, t))
+                others.append({"seed": seed} | ratios(of_seed, t))
     curves = {name: np.percentile([event["around"][name] for event in found], PERCENTILES, axis=0)
               for name in (found[0]["around"] if found else ())}  # fmt: skip
     for event in found:
         del event["around"]
-    return {"events": found, "others": {name: [of[name] for of in others] for name in ("gradient", "update", "state")},
-            "around": curves}  # fmt: skip
+    return {"events": found, "others": others, "around": curves}
 
 
 def train(way, seeds):
