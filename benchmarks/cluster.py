@@ -42,7 +42,7 @@ from studies import __main__ as studies  # noqa: E402
 from studies import runner  # noqa: E402
 from studies.cluster import Cluster  # noqa: E402
 
-STUDY = "timing_counting_spikes.py --seeds 0-15 --peep --steps 1800"
+STUDY = "timing_counting_spikes.py --seeds 0-15 --peep --steps 2500"
 SHARD, REPEATS = 2, 3
 EMPTY = 1000
 NOTHING = "temporal_order_3bit.py --cells rnn --hidden 1 --T 5 --steps 1 --batch 1 --eval-n 1"

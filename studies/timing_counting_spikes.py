@@ -5,7 +5,18 @@ import math
 import numpy as np
 
 import timing_counting_spikes as lab
-from studies.report import bootstrap, compare_pairs, load_point, p_value, ranks, share, spread, table
+from studies.report import (
+    bootstrap,
+    compare_pairs,
+    load_point,
+    load_run,
+    p_value,
+    ranks,
+    results_folder,
+    share,
+    spread,
+    table,
+)
 
 # ---------------------------------------------------------------------------------------------------- points
 
@@ -64,6 +75,7 @@ WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # 
 
 SETTLE = 5  # settled steps leave out this number of steps after a spike
 LAST = 10  # in this number of steps before the target, the number of steps left is read from the cells
+AVERAGED = 100, 500, 1000  # steps over which collapses.py takes means of weights
 NOISE = 0.01  # standard deviation of a read-out's noise, relative to the standard deviation of a cell
 BLUR = 4  # the random stream of a seed's noise; the script uses 0 to 3
 
@@ -647,6 +659,39 @@ def timing_answers():
     return table(["question (linked to its section)", "answer"], *rows)
 
 
+def followed(way="none"):
+    """The networks of collapses.py that were trained in a way, seeds 0 to 59: {name: values}."""
+    found = load_run(results_folder(lab, "collapses"), "collapses", "python3 -m studies.collapses")["ways"][
+        way
+    ].values()
+    names = "seeds", "collapses", "solve_rate"
+    together = {name: np.concatenate([part[name] for part in found]) for name in names}
+    together["means"] = {n: np.concatenate([part["solve_rate_of_means"][str(n)] for part in found]) for n in AVERAGED}
+    for name in "events", "others":
+        together[name] = [event for part in found for event in part.get(name, ())]
+    return together
+
+
+WAYS = {
+    "none": "the write-up's, constant rate",
+    "clip-0.1": "gradients clipped at 0.1 instead of 1",
+    "beta2-0.99": "β₂ 0.99 instead of 0.999",
+    "limit-1": "updates limited to a root mean square of 1",
+    "largest": "AMSGrad",
+}
+
+
+def timing_collapses():
+    rows = [["seeds 0–59, rate 0.005 at all steps", "collapses", "networks with one", "end at 0.99 or more",
+             *(f"means of {n:,} steps" for n in AVERAGED), "solve rate: mean, and of means of 500 steps"]]  # fmt: skip
+    for way, words in WAYS.items():
+        run = followed(way)
+        ends = [counted(run["solve_rate"] >= 0.99), *(counted(means >= 0.99) for means in run["means"].values())]
+        rates = f"{run['solve_rate'].mean():.3f}, {run['means'][500].mean():.3f}"
+        rows.append([words, run["collapses"].sum(), counted(run["collapses"] > 0), *ends, rates])
+    return table(*rows)
+
+
 def timing_front():
     """The rows of the front page."""
     fresh, cell = together(OURS_FRESH), together("ablations/no-forget-gate")["vanilla"]
@@ -668,6 +713,7 @@ def timing_front():
 TABLES = {
     "timing-front": timing_front,
     "timing-answers": timing_answers,
+    "timing-collapses": timing_collapses,
     "timing-seeds": timing_seeds,
     "timing-pairs": timing_pairs,
     "timing-cuts": timing_cuts,
@@ -778,6 +824,56 @@ def claims_on_the_recipe():
         f"a cell without input keeps {100 * kept:.0f} % of its state over 150 steps",
         f"Under our recipe, {counted(fell_of_ours)} networks fall in the same way. All of them recover before the last "
         "step.",
+    ]
+
+
+def of_networks(events, value):
+    """The mean of value(event) over the events of each network: {seed: mean}."""
+    found = {}
+    for event in events:
+        found.setdefault(event["seed"], []).append(value(event))
+    return {seed: np.mean(values) for seed, values in found.items()}
+
+
+def claims_on_collapses():
+    """Sentences on networks that fall back."""
+    run = followed()
+    events, others = run["events"], run["others"]
+    median = {name: np.median([event[name] for event in events]) for name in ("steps", "near", "one_sign")}
+    tests = {}
+    for name in "gradient", "state", "update":
+        here, there = (of_networks(some, lambda event: event[name]) for some in (events, others))
+        both = sorted(here.keys() & there.keys())
+        tests[name] = compare_pairs([here[seed] for seed in both], [there[seed] for seed in both])
+    groups = {row: of_networks(events, lambda event, row=row: event["alone"][f"all of {row}"]) for row in "goif"}
+    back = {row: of_networks(events, lambda event, row=row: event["back"][f"all of {row}"]) for row in "goif"}
+    order = sorted(groups["g"])
+    for found in groups, back:
+        for row in "oif":
+            more, less, p = compare_pairs([found["g"][s] for s in order], [found[row][s] for s in order])
+            assert more > less and p < 0.001, "the candidates' weights do most"
+    share, lost, regained = (
+        np.median([event[key]["all of g"] for event in events]) for key in ("share", "alone", "back")
+    )
+    worst = max(abs(np.median([event["alone"][f"all of {row}"] for event in events])) for row in "oif")
+    gained, fewer, p_means = compare_pairs(run["means"][500] >= 0.99, run["solve_rate"] >= 0.99)
+    assert p_means < 0.001 and min(tests["gradient"][2], tests["state"][2]) > 0.05
+    words = {name: f"{more} of {more + less} networks ({p_value(p)})" for name, (more, less, p) in tests.items()}
+    return [
+        f"At a rate of 0.005 that never falls, {counted(run['collapses'] > 0)} networks collapse at least once, "
+        f"{run['collapses'].sum()} times in all. {len(events)} of these collapses are far enough from both ends of "
+        f"training to be measured. From a batch rate of 0.9 to 0.5 they take {median['steps']:.0f} steps (median).",
+        f"After a collapse, {100 * median['near']:.0f} % of the answers are at most two steps off, and "
+        f"{100 * median['one_sign']:.0f} % of the wrong ones are on the same side (medians).",
+        f"Compared with other windows of the same networks, the largest gradient is larger on {words['gradient']}, the "
+        f"largest state on {words['state']}, the largest update on {words['update']}.",
+        f"If only the weights of the candidates g change as in the collapse, the solve rate falls by {lost:.2f}; if "
+        f"only they change back, it rises by {regained:.2f} (medians). They make {100 * share:.0f} % of the squared "
+        "update.",
+        f"The weights of one kind of gate alone change it by at most {worst:.2f} (medians).",
+        f"With the means of the weights over the last 500 steps {counted(run['means'][500] >= 0.99)} networks solve "
+        f"the task, with the last weights {counted(run['solve_rate'] >= 0.99)} ({gained} more, {fewer} fewer, "
+        f"{p_value(p_means)}).",
     ]
 
 
@@ -963,7 +1059,8 @@ def front_claims():
 
 def report_claims():
     """Sentences of the report."""
-    parts = (headline_claims, claims_on_seeds, claims_on_peepholes, claims_on_the_recipe, claims_on_read_outs,
+    parts = (headline_claims, claims_on_seeds, claims_on_peepholes, claims_on_the_recipe, claims_on_collapses,
+             claims_on_read_outs,
              claims_on_paths, claims_on_failed_seeds, claims_on_lengths, claims_on_draws, claims_on_cells,
              claims_on_generators, claims_on_the_headline)  # fmt: skip
     return [sentence for part in parts for sentence in part()]

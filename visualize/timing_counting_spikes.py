@@ -713,7 +713,74 @@ def length():
     return figure
 
 
-STUDIES = thirty_seeds, length
+GROUPS = {"all of g": "candidates g", "all of o": "output gates", "all of i": "input gates", "all of f": "forget gates",
+          "output": "read-out"}  # fmt: skip
+
+
+def collapses():
+    """Networks that fall back: the course around a collapse, whose weights do it, and what means of weights do."""
+    path = Path("results") / EXPERIMENT / "collapses" / "results.json"
+    try:
+        parts = [*json.loads(path.read_text())["ways"]["none"].values()]
+    except FileNotFoundError:
+        sys.exit(f"{path} is missing; to make it: python3 -m studies.collapses")
+    except (OSError, ValueError, KeyError, TypeError):
+        sys.exit(f"{path} is damaged, or not of this program")
+    events = [event for part in parts for event in part["events"]]
+    figure, axes = plt.subplots(2, 2, figsize=(10, 7.2), width_ratios=(1.1, 1))
+    n = (len(parts[0]["around"]["rate"][0]) - 1) // 2
+    steps = np.arange(-n, n + 1)
+    for name, who in (("rate", "ours"), ("gradient", "other")):
+        axis = axes[0, 0] if name == "rate" else axes[1, 0]
+        low, median, high = np.array(parts[0]["around"][name])
+        axis.fill_between(steps, low, high, color=role(who)["color"], alpha=0.2, linewidth=0)
+        axis.plot(steps, median, color=role(who)["color"], linewidth=2)
+        axis.axvline(0, **role("chance"))
+    axes[0, 0].set(title="share of solved sequences", ylim=(0, 1.02))
+    axes[1, 0].set(
+        title="norm of the gradient, in times of its median before", xlabel="steps from the collapse", ylim=(0, None)
+    )
+    for place, (group, words) in enumerate(GROUPS.items()):
+        for key, who, shift in (("alone", "ours", -0.18), ("back", "target", 0.18)):
+            values = [event[key][group] for event in events]
+            low, median, high = np.percentile(values, (25, 50, 75))
+            colour = role(who)["color"]
+            axes[0, 1].plot([low, high], [place + shift] * 2, color=colour, linewidth=3, alpha=0.5)
+            axes[0, 1].plot(median, place + shift, role(who)["marker"], color=colour, markersize=8)
+    axes[0, 1].plot([], [], role("ours")["marker"], color=role("ours")["color"], label="lost if only these change")
+    axes[0, 1].plot(
+        [], [], role("target")["marker"], color=role("target")["color"], label="regained if only these go back"
+    )
+    axes[0, 1].legend(loc="lower right")
+    axes[0, 1].set_yticks(range(len(GROUPS)), GROUPS.values())
+    axes[0, 1].invert_yaxis()
+    axes[0, 1].set(title="solve rate (bars: middle half of the collapses)")
+    last = np.concatenate([part["solve_rate"] for part in parts])
+    counts = {"last weights": last} | {
+        f"means of {int(k):,} steps": np.concatenate([part["solve_rate_of_means"][k] for part in parts])
+        for k in parts[0]["solve_rate_of_means"]
+    }
+    for place, (words, rate) in enumerate(counts.items()):
+        k, m = int((rate >= 0.99).sum()), len(rate)
+        low, high = wilson(k, m)
+        axes[1, 1].plot([low, high], [place] * 2, color=role("ours")["color"], linewidth=2)
+        axes[1, 1].plot(k / m, place, "o", color=role("ours")["color"], markersize=8)
+        axes[1, 1].annotate(f"{k}/{m}", (high, place), (6, 0), textcoords="offset points", va="center")
+    axes[1, 1].set_yticks(range(len(counts)), counts)
+    axes[1, 1].invert_yaxis()
+    axes[1, 1].margins(y=0.2)
+    axes[1, 1].set(xlim=(0, 1), title="networks that solve the task")
+    gained = (counts["means of 500 steps"] >= 0.99).sum()
+    title = "When a network falls back, its clock changes speed: the weights of the candidates do it"
+    about = (
+        f"{len(events)} collapses, write-up's recipe at its first rate; left: medians and deciles of seeds 0 to 29; "
+    )
+    head(figure, title, f"{about}means of weights solve the task on {gained} of {len(last)} seeds instead of "
+         f"{(last >= 0.99).sum()}")  # fmt: skip
+    return figure
+
+
+STUDIES = thirty_seeds, length, collapses
 
 
 def main(argv=None):
