@@ -6,11 +6,12 @@
 
 Needs the package distributed (requirements-cluster.txt). Scheduler and workers are processes of this machine.
 
-    alone    the script itself runs STUDY, all seeds in one process
-    one      the same in shards of SHARD seeds, with one worker
-    two      the same shards with two workers; seconds are medians of REPEATS runs of each, in turn
+    scaling  STUDY by the script itself, all seeds in one process (alone); in shards of SHARD seeds with one worker (1)
+             and with two (2); and the same shards as two processes without a cluster (processes), which shows what
+             two cores of this machine can give; seconds are medians of REPEATS runs of each, in turn
     empty    EMPTY shards that do almost nothing: with two workers, seconds for a shard beside the time that the same
-             command line takes as a process of its own; bytes to and from a worker; the runner's memory on the way
+             command line takes as a process of its own; bytes to and from a worker; the runner's memory on the way;
+             and how many tasks of this size, which do nothing, the scheduler gives and takes in a second
     kills    a study whose workers are killed by SIGKILL KILLS times, at random moments; compared with a local run
     hosts    two workers in network namespaces with addresses of their own (as root); null if this is not possible
     model    the time of all studies and of the long rows of 1997 on 1 to 1,000 cores; see model
@@ -32,6 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,7 @@ from studies import __main__ as studies  # noqa: E402
 from studies import runner  # noqa: E402
 from studies.cluster import Cluster  # noqa: E402
 
-STUDY = "timing_counting_spikes.py --seeds 0-15 --peep --steps 2500"
+STUDY = "timing_counting_spikes.py --seeds 0-15 --peep --steps 3500"
 SHARD, REPEATS = 2, 3
 EMPTY = 1000
 NOTHING = "temporal_order_3bit.py --cells rnn --hidden 1 --T 5 --steps 1 --batch 1 --eval-n 1"
@@ -157,9 +159,10 @@ def same(folder, other):
 
 def scaling(folder):
     """Seconds of STUDY: the script alone, and its shards with one worker and with two, in turn."""
-    found = {"alone": [], "1": [], "2": []}
+    found = {"alone": [], "1": [], "2": [], "processes": []}
     for _ in range(REPEATS):
         found["alone"].append(seconds_of(STUDY, folder / "alone"))
+        found["processes"].append(run_on(2, STUDY, SHARD, folder / "processes"))
         for n in (1, 2):
             with Machines(n) as machines:
                 found[str(n)].append(run_on(Cluster(machines.address), STUDY, SHARD, folder / f"with-{n}"))
@@ -175,8 +178,13 @@ def empty(folder):
     with Machines(2) as machines:
         pool = Watched(machines.address)
         seconds = run_on(pool, f"{NOTHING} --seeds 0-{EMPTY - 1}", 1, folder / "empty")
+        size = (pool.sent + pool.received) // EMPTY
+        with Cluster(machines.address) as plain:
+            started = time.perf_counter()
+            wait([plain.executor.submit(len, bytes(size) + bytes([k % 256])) for k in range(EMPTY)])
+            rate = EMPTY / (time.perf_counter() - started)
     tenth = EMPTY // 10
-    return {"command": NOTHING, "shards": EMPTY, "seconds": seconds, "process": statistics.median(alone),
+    return {"command": NOTHING, "shards": EMPTY, "seconds": seconds, "tasks_per_s": rate, "process": statistics.median(alone),
             "overhead": 2 * seconds / EMPTY - statistics.median(alone), "bytes_sent": pool.sent / EMPTY,
             "bytes_received": pool.received / EMPTY,
             "memory_mb": [statistics.median(pool.memory[k : k + tenth]) for k in range(0, EMPTY, tenth)]}  # fmt: skip
@@ -260,7 +268,7 @@ def pieces_of(names, longest, cores):
     """Seconds of the shards of points, if each point is cut as the runner cuts it."""
     found = []
     points = studies.points_of(names)
-    wanted = 1 if len(points) >= 2 * cores else cores
+    wanted = runner.wanted_shards(len(points), cores)
     for experiment, point in points:
         path = ROOT / "results" / experiment / point / "results.json"
         if not path.exists():
@@ -289,7 +297,7 @@ def model(found):
     """Seconds of studies on some cores: longest shard first, each with the overhead that was measured."""
     global FIXED
     FIXED, overhead = fixed_part(found["scaling"]), found["empty"]["overhead"]
-    rate = found["empty"]["shards"] / found["empty"]["seconds"]
+    rate = found["empty"]["tasks_per_s"]
     result = {"fixed_part": FIXED, "overhead": overhead, "rate": rate}
     for name, names in {
         "studies": list(studies.STUDIES[:4]) + ["lstm_1997/questions"],

@@ -141,8 +141,9 @@ def bench_cluster():
     """A study of some minutes by the script alone, and in shards on one worker and on two."""
     found = benchmark("cluster")["scaling"]
     rows = [["the same runs", "seconds: median [least–most]", "in times of two workers"]]
-    for name, words in {"alone": "the script itself, all seeds in one process", "1": "shards, one worker",
-                        "2": "shards, two workers"}.items():  # fmt: skip
+    kinds = {"alone": "the script itself, all seeds in one process", "1": "shards, one worker",
+             "2": "shards, two workers", "processes": "shards, two processes without a cluster"}  # fmt: skip
+    for name, words in kinds.items():
         seconds = found["seconds"][name]
         spread = f"{seconds['median']:.0f} [{min(seconds['all']):.0f}–{max(seconds['all']):.0f}]"
         rows.append([words, spread, f"{seconds['median'] / found['seconds']['2']['median']:.2f}"])

@@ -201,6 +201,14 @@ def estimate(job, lock):
     return time.monotonic() - started if seconds is None else seconds
 
 
+def wanted_shards(jobs, workers):
+    """The least number of shards of each of some jobs that keeps all workers busy: one job has as many as workers.
+
+    Of several jobs, all have together twice as many as workers, because their shards take different times.
+    """
+    return workers if jobs <= 1 else min(workers, math.ceil(2 * workers / jobs))
+
+
 def cut(job, wanted, most, lock):
     """The shards of a job: those of an earlier start, and new ones for the remaining seeds.
 
@@ -358,7 +366,7 @@ def run_jobs(jobs, pool, most=None, again=False, finish=lambda job: None):
     with contextlib.ExitStack() as stack:
         locks = {id(job): stack.enter_context(locked(job.out)) for job in pending}
         stack.enter_context(pool)
-        wanted = 1 if len(pending) >= 2 * pool.workers else pool.workers
+        wanted = wanted_shards(len(pending), pool.workers)
         shards = {id(job): prepare(job, again, wanted, most, locks[id(job)]) for job in pending}
         todo = [shard for job in pending for shard in shards[id(job)] if not shard.finished]
         left = {id(job): sum(shard.job is job for shard in todo) for job in pending}  # shards that are not finished yet
