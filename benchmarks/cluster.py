@@ -184,8 +184,9 @@ def empty(folder):
             wait([plain.executor.submit(len, bytes(size) + bytes([k % 256])) for k in range(EMPTY)])
             rate = EMPTY / (time.perf_counter() - started)
     tenth = EMPTY // 10
-    return {"command": NOTHING, "shards": EMPTY, "seconds": seconds, "tasks_per_s": rate, "process": statistics.median(alone),
-            "overhead": 2 * seconds / EMPTY - statistics.median(alone), "bytes_sent": pool.sent / EMPTY,
+    process = statistics.median(alone)
+    return {"command": NOTHING, "shards": EMPTY, "seconds": seconds, "process": process, "tasks_per_s": rate,
+            "overhead": 2 * seconds / EMPTY - process, "bytes_sent": pool.sent / EMPTY,
             "bytes_received": pool.received / EMPTY,
             "memory_mb": [statistics.median(pool.memory[k : k + tenth]) for k in range(0, EMPTY, tenth)]}  # fmt: skip
 
