@@ -1,44 +1,37 @@
 #!/usr/bin/env python3
-"""Simple recurrent networks on temporal order, 3 bit, with their own initial weights, nonlinearity, rate and size.
+"""Simple recurrent networks on temporal order, 3 bit, with initial weights, units and settings of their own.
 
 The task is that of temporal_order_3bit.py, experiment 6a of S. Hochreiter and J. Schmidhuber, Long Short-Term Memory,
 Neural Computation 9(8):1735-1780, 1997. A sequence of T symbols begins with B and ends with E. At one step of an early
-and at one of a later range comes a marker: X or Y. Every other step holds a distractor: a, b, c or d. After the last
-step the network names the class: XX, XY, YX or YY. Each seed has the training and the held-out sequences that it has in
-temporal_order_3bit.py.
-
-There the simple recurrent network (RNN) has the settings of the LSTM: 4 units and small initial weights. Here these
-are options:
+range and at one step of a later range it holds a marker: X or Y. Every other step holds a distractor: a, b, c or d.
+After the last step the network names the class: XX, XY, YX or YY. Each seed has the same training sequences and
+held-out sequences as in temporal_order_3bit.py. There the simple recurrent network has the settings of the LSTM. Here
+it has its own. x_t is a one-hot symbol, v_t = [h_{t-1}; x_t; 1], W = [W_h W_x b_h], h_0 = 0:
 
     h_t = phi(W_h h_{t-1} + W_x x_t + b_h) = phi(W v_t)    phi(z) = tanh(z), or max(z, 0) with --activation relu
     p = softmax(V h_T + b)                                 loss = -log p[class], averaged over the batch
+    dz_t = phi'(z_t) dh_t    dh_{t-1} = W_h^T dz_t         dW = sum_t dz_t v_t^T
 
-x_t is a one-hot symbol, v_t = [h_{t-1}; x_t; 1], W = [W_h W_x b_h], h_0 = 0. The initial weights, with the gain r:
-
-    --init normal        W_h is from N(0, r^2 / H)
-    --init orthogonal    W_h = r Q, where Q is a random orthogonal matrix
-    --init identity      W_h = r 1, where 1 is the identity matrix
-    all                  W_x is from N(0, input_std^2), V from N(0, 1 / H); b_h = 0, b = 0
-
-With relu and the identity this is the IRNN of Q. V. Le, N. Jaitly and G. E. Hinton, A Simple Way to Initialize
-Recurrent Networks of Rectified Linear Units, arXiv:1504.00941, 2015. The three kinds use the same random numbers for
-W_x and V. Training: backpropagation through all steps, clipping of the gradient's norm at --clip, Adam.
-
-    dz_t = phi'(z_t) dh_t    dh_{t-1} = W_h^T dz_t    dW = sum_t dz_t v_t^T    phi' = 1 - h_t^2, or 1 where h_t > 0
+Training: backpropagation through all steps, clipping of the gradient's norm at --clip, Adam. Initial biases are 0, W_x
+is from N(0, input_std^2), V from N(0, 1 / H). With the gain r, the initial W_h is from N(0, r^2 / H) with --init
+normal, r times a random orthogonal matrix with --init orthogonal, and r times the identity matrix with --init identity.
+For the three kinds a seed has the same W_x and V. Units with max(z, 0) and the identity matrix are the IRNN of Q. V.
+Le, N. Jaitly and G. E. Hinton, A Simple Way to Initialize Recurrent Networks of Rectified Linear Units,
+arXiv:1504.00941, 2015.
 
 Axes of arrays: S seeds (independent networks, trained together), T steps, B sequences of a batch, D = 8 inputs,
 H units, O = 4 classes, K = H + D + 1 rows of v_t, P parameters of a network. Arrays are (T, rows, S, B); seeds_first
 gives the view that a matrix product takes. d<name>: the gradient of the loss with respect to <name>.
 
-The headline, python3 studies/simple_rnns.py, trains DEFAULT. It ends with:
+The headline, python3 studies/simple_rnns.py, ends with:
 
 LAST LINES
 
 It writes results/temporal_order_3bit/simple_rnns/headline. Every other command writes runs/simple_rnns/<the options
-that differ>, unless --out names a folder. results.json has the settings and, under rnn, the history of every seed
-(train_loss, val_loss, val_accuracy), the loss of each training batch of the recorded seed (history/batch_loss), the
-final values, and the number of sequences until the accuracy was first 0.95 and first 1. snapshots.npz has, under rnn/,
-the recorded seed after training on four sequences, one of each class, and the weights of all seeds after training:
+that differ>, unless --out names a folder. results.json has the settings and, under rnn, the history of every seed, the
+loss of each training batch of the recorded seed (history/batch_loss), the final values, and the number of sequences
+until the accuracy first reached 0.95 and 1. snapshots.npz has, under rnn/, the recorded seed after training on four
+sequences, one of each class, and the weights of all seeds after training:
 
     x (T, 4) indices into "abcdXYBE"   y (4,) classes   h (T, H, 4)   p (O, 4) softmax at the last step
     weights/W (S, H, K)   weights/V (S, O, H)   weights/b (S, O, 1)
@@ -76,6 +69,8 @@ D, O = len(SYMBOLS), 4  # symbols, and classes: XX, XY, YX, YY
 SHORTEST = 5  # steps; a shorter sequence has no room for two markers between B and E
 QUICK = {"steps": 100, "eval_n": 128, "seeds": "0-2"}
 INIT, TRAIN, EVAL, RECORD = range(4)  # the streams of random numbers of each seed, those of temporal_order_3bit.py
+PHI = {"tanh": np.tanh, "relu": partial(np.maximum, 0)}  # the nonlinearities
+SPAN = 10  # see Network
 CHUNK = 32  # batches that are drawn at a time
 ESTIMATED_AFTER = 20  # the time of the run is estimated after this number of steps
 DRAWN = 128  # held-out sequences are drawn in a multiple of this number, as in temporal_order_3bit.py
@@ -157,13 +152,9 @@ def init_theta(options):
     theta = np.stack([stream(seed, INIT).standard_normal(size_of(H)) for seed in options.seeds])
     p = views(theta, shapes_of(H))
     for W_h in p.W[:, :, :H]:
-        if options.init == "normal":
-            W_h *= r / math.sqrt(H)
-        elif options.init == "orthogonal":
-            Q, R = np.linalg.qr(W_h)
-            W_h[...] = r * Q * np.sign(np.diag(R))  # with these signs all orthogonal matrices are equally likely
-        else:
-            W_h[...] = r * np.eye(H)
+        Q, R = np.linalg.qr(W_h)
+        Q *= np.sign(np.diag(R))  # with these signs all orthogonal matrices are equally likely
+        W_h[...] = {"normal": r / math.sqrt(H) * W_h, "orthogonal": r * Q, "identity": r * np.eye(H)}[options.init]
     p.W[:, :, H:-1] *= options.input_std
     p.V /= math.sqrt(H)
     p.W[:, :, -1] = 0
@@ -174,28 +165,29 @@ def init_theta(options):
 class Network:
     """S networks with parameters theta (S, P), and every array that their passes write.
 
-    T: steps of a sequence. B: sequences of a batch. backward: whether gradients will be computed.
+    T: steps of a sequence. B: sequences of a batch. backward: whether gradients will be computed. span: steps whose
+    local derivatives and parts of dW backward computes at a time. It does not depend on S, or else sums would.
     """
 
-    def __init__(self, activation, H, theta, T, B, backward=True):
+    def __init__(self, activation, H, theta, T, B, backward=True, span=SPAN):
         S, K = len(theta), H + D + 1
 
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
-        self.activation, self.p = activation, views(theta, shapes_of(H))
+        self.activation, self.p, self.span = activation, views(theta, shapes_of(H)), span
         self.v = zeros(T + 1, K, S, B)  # sources [h_{t-1}; x_t; 1]
         self.v[:, -1] = 1
         self.x, self.h = self.v[:-1, H:-1], self.v[1:, :H]
+        self.h_T = zeros(S, H, B)  # seeds first, so that sums have one order for any S
         self.forward_steps = list(zip(seeds_first(self.v), seeds_first(self.h), by_step(self.h)))
         if not backward:
             return
         self.grad = zeros(S, size_of(H))
         self.d = views(self.grad, shapes_of(H))
         self.W_hT, self.dh = zeros(S, H, H), zeros(H, S, B)
-        self.dz = zeros(T, H, S, B)
-        self.dz_of_seed, self.v_of_seed = zeros(H, T, B), zeros(K, T, B)
-        self.backward_steps = list(zip(seeds_first(self.dz), by_step(self.dz)))[::-1]
+        self.dz, self.dW_parts = zeros(T, H, S, B), zeros(span, S, H, K)
+        self.backward_steps = list(zip(seeds_first(self.dz), by_step(self.dz)))
 
 
 def by_step(array):
@@ -213,25 +205,18 @@ def product(W):
     return W[0].dot if len(W) == 1 else partial(np.matmul, W)
 
 
-# --------------------------------------------------------------------------------------------------- forward
+# ----------------------------------------------------------------------------------------- forward, backward
 
 
 def forward(net, symbols):
     """Run the networks over symbols (T, S, B) from a zero state. Returns the logits after the last step, (S, O, B)."""
-    p, W_times, tanh, maximum = net.p, product(net.p.W), np.tanh, np.maximum  # the result goes into their last argument
+    p, W_times, phi = net.p, product(net.p.W), PHI[net.activation]
     np.copyto(net.x, (symbols == np.arange(D, dtype=np.uint8).reshape(D, 1, 1, 1)).swapaxes(0, 1))  # one-hot x_t
     for v, z, h in net.forward_steps:  # z and h are the same memory
         W_times(v, z)  # z_t = W v_t
-        if net.activation == "tanh":
-            tanh(h, h)  # h_t = tanh(z_t)
-        else:
-            maximum(h, 0, out=h)  # h_t = max(z_t, 0)
-    return p.V @ last_h(net) + p.b  # V h_T + b
-
-
-def last_h(net):
-    """h_T of the last forward pass, (S, H, B). Rows come first in memory for any S, so that sums have one order."""
-    return net.h[-1].swapaxes(0, 1).copy()
+        phi(h, out=h)  # h_t = phi(z_t)
+    np.copyto(net.h_T, net.h[-1].swapaxes(0, 1))
+    return p.V @ net.h_T + p.b  # V h_T + b
 
 
 def softmax(logits):
@@ -248,32 +233,33 @@ def cross_entropy(logits, labels):
     return -(log_p * target).sum(axis=1), p - target
 
 
-# -------------------------------------------------------------------------------------------------- backward
-
-
 def backward(net, d_logits):
     """Write the gradient of the loss of the last forward pass into net.grad (S, P). d_logits: (S, O, B)."""
-    p, d, h, dz, H = net.p, net.d, net.h, net.dz, len(net.dh)
-    np.matmul(d_logits, last_h(net).transpose(0, 2, 1), out=d.V)  # dV = d_logits h_T^T
+    p, d, H = net.p, net.d, len(net.dh)
+    np.matmul(d_logits, net.h_T.transpose(0, 2, 1), out=d.V)  # dV = d_logits h_T^T
     d_logits.sum(axis=2, keepdims=True, out=d.b)  # db = sum of d_logits over the batch
     np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh.swapaxes(0, 1))  # dh_T = V^T d_logits
-    if net.activation == "tanh":
-        np.multiply(h, h, out=dz)  # h^2
-        np.subtract(1, dz, out=dz)  # phi' = 1 - h^2
-    else:
-        np.sign(h, out=dz)  # phi' = 1 where h > 0, else 0
     np.copyto(net.W_hT, p.W[:, :, :H].transpose(0, 2, 1))  # W_h^T
     W_hT_times, dh_before, dh, multiply = product(net.W_hT), seeds_first(net.dh), net.dh.ravel(), np.multiply
-    for dz_t, slope in net.backward_steps:  # dz_t and slope are the same memory; so are dh_before and dh
-        multiply(slope, dh, slope)  # dz_t = phi'(z_t) dh_t
-        W_hT_times(dz_t, dh_before)  # dh_{t-1} = W_h^T dz_t
-    for k, dW in enumerate(d.W):
-        np.copyto(net.dz_of_seed, dz[:, :, k].swapaxes(0, 1))
-        np.copyto(net.v_of_seed, net.v[:-1, :, k].swapaxes(0, 1))
-        np.dot(net.dz_of_seed.reshape(H, -1), net.v_of_seed.reshape(len(dW.T), -1).T, out=dW)  # dW = sum_t dz_t v_t^T
+    dz, v_transposed = net.dz.swapaxes(1, 2), net.v[:-1].transpose(0, 2, 3, 1)
+    d.W[...] = 0
+    for first in range((len(dz) - 1) // net.span * net.span, -1, -net.span):
+        steps = slice(first, min(first + net.span, len(dz)))
+        h, slope = net.h[steps], net.dz[steps]
+        if net.activation == "tanh":
+            np.multiply(h, h, out=slope)  # h_t^2
+            np.subtract(1, slope, out=slope)  # phi'(z_t) = 1 - h_t^2
+        else:
+            np.sign(h, out=slope)  # phi'(z_t) = 1 where h_t > 0, else 0
+        for dz_t, slope in net.backward_steps[steps][::-1]:  # dz_t and slope are the same memory
+            multiply(slope, dh, slope)  # dz_t = phi'(z_t) dh_t
+            W_hT_times(dz_t, dh_before)  # dh_{t-1} = W_h^T dz_t
+        parts = net.dW_parts[: steps.stop - first]
+        np.matmul(dz[steps], v_transposed[steps], out=parts)  # dz_t v_t^T
+        d.W += parts.sum(axis=0)  # dW = sum_t dz_t v_t^T
 
 
-# ------------------------------------------------------------------------------------------------------ Adam
+# -------------------------------------------------------------------------------------- Adam, gradient check
 
 
 # shared block
@@ -300,9 +286,6 @@ class Adam:
         theta = np.asarray(self.theta - lr / (1 - beta1**self.step) * self.m / root, self.theta.dtype)
         active &= np.isfinite(theta).all(axis=1)
         np.copyto(self.theta, theta, where=active[:, None])
-
-
-# -------------------------------------------------------------------------------------------- gradient check
 
 
 # shared block
@@ -334,7 +317,7 @@ def gradient_check():
     """Check every parameter with both activations, in float64; returns the exit status, 0 or 1."""
     T, B, H, ok = 8, 6, 5, True
     symbols, labels = make_batch(stream(2, TRAIN), np.full(B, T), marker_ranges(T))
-    theta = 0.5 * stream(2, INIT).standard_normal((1, size_of(H)))
+    theta = 0.5 * stream(9, INIT).standard_normal((1, size_of(H)))
     for activation in "tanh", "relu":
 
         def loss(population):
@@ -343,27 +326,23 @@ def gradient_check():
             return per_sequence.mean(axis=1)
 
         numerical = numerical_gradient(loss, theta[0], step=1e-4)  # so small that no z changes its sign
-        net = Network(activation, H, theta, T, B)
-        for answer in (labels + 1) % O, labels:  # the second pass must not depend on what the first left in net
-            _, d_logits = cross_entropy(forward(net, symbols[:, None]), answer[None])
-            backward(net, d_logits / B)
-        ok &= compare_gradients(activation, net.grad[0], numerical, shapes_of(H))
+        for span in T, 3:
+            net = Network(activation, H, theta, T, B, span=span)
+            for answer in (labels + 1) % O, labels:  # the second pass must not depend on what the first left in net
+                _, d_logits = cross_entropy(forward(net, symbols[:, None]), answer[None])
+                backward(net, d_logits / B)
+            ok &= compare_gradients(f"{activation}, spans of {span}", net.grad[0], numerical, shapes_of(H))
     return 0 if ok else 1
 
 
 # ---------------------------------------------------------------------------------------- evaluate and train
 
 
-def held_out(options):
-    """The held-out sequences of every seed, drawn once: symbols (T, S, n), labels (S, n), n a multiple of DRAWN."""
-    return draw_population(options, (EVAL,), math.ceil(options.eval_n / DRAWN) * DRAWN)
-
-
 def evaluate(net, symbols, labels, n):
-    """Loss (S, n) of the first n held-out sequences, and whether the most probable class is the right one (S, n)."""
+    """Mean loss and accuracy (S,) on the first n of the held-out sequences: symbols (T, S, N), labels (S, N)."""
     cuts = [slice(k, k + EVAL_BATCH) for k in range(0, symbols.shape[2], EVAL_BATCH)]
-    logits = np.concatenate([forward(net, symbols[:, :, cut]) for cut in cuts], axis=2)[..., :n]
-    return cross_entropy(logits, labels[:, :n])[0], logits.argmax(axis=1) == labels[:, :n]
+    logits, labels = np.concatenate([forward(net, symbols[:, :, cut]) for cut in cuts], axis=2)[..., :n], labels[:, :n]
+    return cross_entropy(logits, labels)[0].mean(axis=1), (logits.argmax(axis=1) == labels).mean(axis=1)
 
 
 def learning_rate(options, step):
@@ -371,44 +350,25 @@ def learning_rate(options, step):
     return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
 
 
-def update(net, adam, symbols, labels, options, alive):
-    """One training step on symbols (T, S, B) with labels (S, B). Returns the loss (S,).
-
-    If the loss, the gradient or the update of a seed is not finite, alive (S,) becomes False for this seed.
-    """
-    loss, d_logits = cross_entropy(forward(net, symbols), labels)
-    loss = loss.sum(axis=1) / loss.shape[1]
-    backward(net, d_logits / labels.shape[1])
-    alive &= np.isfinite(loss) & np.isfinite(clip_by_norm(net.grad, options.clip))
-    net.grad[~alive] = 0
-    adam.update(net.grad, learning_rate(options, adam.step), options.beta2, alive)
-    return loss
-
-
-def train(options, watch=None):
-    """Train the networks of all seeds. Returns their part of results.json and their arrays for snapshots.npz.
-
-    watch(net, symbols, labels) is called at each evaluation with the held-out sequences; the history also records its
-    values, a dict of (S,).
-    """
+def train(options):
+    """Train the networks of all seeds. Returns their part of results.json and their arrays for snapshots.npz."""
     S, T, B, H, steps = len(options.seeds), options.T, options.batch, options.hidden, options.steps
     theta = init_theta(options)
     adam, recorded = Adam(theta), options.seeds.index(options.record)
     net = Network(options.activation, H, theta, T, B)
-    eval_net, held = Network(options.activation, H, theta, T, EVAL_BATCH, backward=False), held_out(options)
+    eval_net = Network(options.activation, H, theta, T, EVAL_BATCH, backward=False)
+    held_out = draw_population(options, (EVAL,), math.ceil(options.eval_n / DRAWN) * DRAWN)
     history = {"step": [], "train_loss": [], "val_loss": [], "val_accuracy": [], "batch_loss": np.full(steps, np.nan)}
     loss_sum, alive, diverged_at = np.zeros(S), np.ones(S, bool), [None] * S
     started = time.perf_counter()
     for step in range(steps + 1):
         if step % options.eval_every == 0 or step == steps:
-            loss, right = evaluate(eval_net, *held, options.eval_n)
-            accuracy = right.mean(axis=1)
+            loss, accuracy = evaluate(eval_net, *held_out, options.eval_n)
             since = step - (history["step"] or [0])[-1]
-            values = {"train_loss": loss_sum / (since or np.nan), "val_loss": loss.mean(axis=1)}
-            values |= {"val_accuracy": accuracy} | (watch(eval_net, *held) if watch else {})
             history["step"].append(step)
-            for name, value in values.items():
-                history.setdefault(name, []).append(np.where(alive, value, np.nan))
+            values = loss_sum / (since or np.nan), loss, accuracy
+            for name, value in zip(("train_loss", "val_loss", "val_accuracy"), values):
+                history[name].append(np.where(alive, value, np.nan))
             loss_sum[:] = 0
             wall_clock_s = time.perf_counter() - started
             print_progress("rnn", history, "val_accuracy", alive & (accuracy == 1), steps, wall_clock_s)
@@ -417,28 +377,30 @@ def train(options, watch=None):
         if step % CHUNK == 0:
             symbols, labels = draw_population(options, (TRAIN, step // CHUNK), CHUNK * B)
         batch = slice(step % CHUNK * B, (step % CHUNK + 1) * B)
-        loss = update(net, adam, symbols[:, :, batch], labels[:, batch], options, alive)
+        loss, d_logits = cross_entropy(forward(net, symbols[:, :, batch]), labels[:, batch])
+        loss = loss.sum(axis=1) / B
+        backward(net, d_logits / B)
+        alive &= np.isfinite(loss) & np.isfinite(clip_by_norm(net.grad, options.clip))
+        net.grad[~alive] = 0
+        adam.update(net.grad, learning_rate(options, step), options.beta2, alive)
         loss_sum += loss
         history["batch_loss"][step] = loss[recorded] if alive[recorded] else np.nan
         diverged_at = [step + 1 if at is None and not lives else at for at, lives in zip(diverged_at, alive)]
         if step + 1 == ESTIMATED_AFTER:
             print(f"estimated time: {(time.perf_counter() - started) / ESTIMATED_AFTER * steps:.0f} s", flush=True)
-    result = {
-        "trainable_parameters": size_of(H),
-        "wall_clock_s": wall_clock_s,
-        "sequences_seen": [B * (at or steps) for at in diverged_at],
-        "diverged_at_step": diverged_at,
-        "history": history,
-        "final": {name: history[name][-1] for name in ("val_accuracy", "val_loss")},
-        **{f"sequences_to_{percent}": first_reached(history, percent / 100, B) for percent in (95, 100)},
-    }
-    return result, recorded_states(options, theta, recorded) | {f"weights/{k}": w for k, w in vars(net.p).items()}
+    result = {"trainable_parameters": size_of(H), "wall_clock_s": wall_clock_s,
+              "sequences_seen": [B * (at or steps) for at in diverged_at], "diverged_at_step": diverged_at,
+              "history": history, "final": {name: history[name][-1] for name in ("val_accuracy", "val_loss")},
+              "sequences_to_95": first_reached(history, 0.95, B),
+              "sequences_to_100": first_reached(history, 1, B)}  # fmt: skip
+    weights = {f"weights/{name}": array for name, array in vars(net.p).items()}
+    return result, recorded_states(options, theta[recorded : recorded + 1]) | weights
 
 
-def recorded_states(options, theta, recorded):
-    """x, y, h and p of seed number recorded on four sequences, one of each class; see the docstring above."""
+def recorded_states(options, theta):
+    """x, y, h and p of the recorded seed, with parameters theta (1, P); see the docstring above."""
     x, y = make_batch(stream(options.record, RECORD), [options.T] * O, marker_ranges(options.T), labels=range(O))
-    net = Network(options.activation, options.hidden, theta[recorded : recorded + 1], options.T, O, backward=False)
+    net = Network(options.activation, options.hidden, theta, options.T, O, backward=False)
     p, _ = softmax(forward(net, x[:, None]))
     return {"x": x, "y": y, "h": net.h[:, :, 0], "p": p[0]}
 
@@ -457,12 +419,6 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
     medians = "  ".join(f"{name.replace('_', ' ')} {np.median(values):.4g}" for name, values in finite.items())
     left = f"  {(steps - step) * wall_clock_s / step:.0f} s left" if step else ""
     print(f"{variant:8} step {step:6} of {steps}  {medians}  solved {solved.sum()} of {len(solved)}{left}", flush=True)
-
-
-def run(options, watch=None):
-    """Train the networks of the options. Returns {"rnn": its part of results.json} and arrays for snapshots.npz."""
-    result, arrays = train(options, watch)
-    return {"rnn": result}, {f"rnn/{name}": np.asarray(array) for name, array in arrays.items()}
 
 
 # ----------------------------------------------------------------------------------------------------- files
@@ -627,22 +583,19 @@ def parse_options(argv):
     return options, changed, parser
 
 
-def print_summary(results):
-    """Print the table at the end of a run. results: the contents of results.json."""
-    print("\n      parameters   solved  accuracy: median [range]  sequences to 95 %  seconds")
-    for variant, run in results["runs"].items():
-        accuracy = np.array([a for a in run["final"]["val_accuracy"] if a is not None])
-        reached = [n for n in run["sequences_to_95"] if n is not None]
-        spread = f"{np.median(accuracy):.3f} [{accuracy.min():.3f}, {accuracy.max():.3f}]" if accuracy.size else "-"
-        n = f"{np.median(reached):,.0f}" if 2 * len(reached) > len(results["seeds"]) else "-"
-        solved = f"{(accuracy == 1).sum()}/{len(results['seeds'])}"
-        print(f"{variant:5}{run['trainable_parameters']:11}{solved:>9}{spread:>26}{n:>19}{run['wall_clock_s']:9.1f}")
-        for seed, step in [pair for pair in zip(results["seeds"], run["diverged_at_step"]) if pair[1] is not None]:
-            print(f"{variant} of seed {seed} was frozen at step {step}, where its loss or gradient was not finite")
+def print_summary(run):
+    """Print the last lines of a run. run: its part of results.json."""
+    lives = np.array([step is None for step in run["diverged_at_step"]])
+    accuracy, reached = np.array(run["final"]["val_accuracy"])[lives], np.array(run["sequences_to_100"], float)[lives]
+    spread = f"{np.median(accuracy):.3f} [{accuracy.min():.3f}, {accuracy.max():.3f}]" if lives.any() else "-"
+    n = f"{np.median(np.nan_to_num(reached, nan=np.inf)):,.0f}" if lives.any() else "-"
+    print("\nparameters   solved  accuracy: median [range]  sequences to 100 %  frozen  seconds")
+    print(f"{run['trainable_parameters']:10}{f'{(accuracy == 1).sum()}/{len(lives)}':>9}{spread:>26}{n:>20}"
+          f"{(~lives).sum():8}{run['wall_clock_s']:9.1f}")  # fmt: skip
 
 
-def main(argv=None, watch=None):
-    """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed. watch: see train."""
+def main(argv=None):
+    """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed."""
     argv = sys.argv[1:] if argv is None else argv
     options, changed, parser = parse_options(argv)
     if options.gradcheck:
@@ -651,12 +604,13 @@ def main(argv=None, watch=None):
     open_output(options, config, parser)
     what = f"{options.activation}, {options.init}{', ' * bool(changed)}{words(changed)}"
     print(f"{SCRIPT}: {what}; writes {out}", flush=True)
-    with np.errstate(all="ignore"):  # relu units may overflow; then the seed is frozen
-        runs, arrays = run(options, watch)
+    with np.errstate(all="ignore"):  # a seed whose values overflow is frozen
+        result, arrays = train(options)
     results = {"schema": 1, "experiment": EXPERIMENT, "command": shlex.join(["python3", SCRIPT, *argv]),
-               "config": config, "environment": environment(), "seeds": options.seeds, "runs": runs}  # fmt: skip
-    write_run(out, results, arrays)
-    print_summary(json.loads(to_json(results)))
+               "config": config, "environment": environment(), "seeds": options.seeds,
+               "runs": {"rnn": result}}  # fmt: skip
+    write_run(out, results, {f"rnn/{name}": array for name, array in arrays.items()})
+    print_summary(result)
     print(f"\nwrote {out / 'results.json'} and snapshots.npz")
     return 0
 
