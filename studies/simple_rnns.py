@@ -76,7 +76,7 @@ ESTIMATED_AFTER = 20  # the time of the run is estimated after this number of st
 DRAWN = 128  # held-out sequences are drawn in a multiple of this number, as in temporal_order_3bit.py
 EVAL_BATCH = 32  # held-out sequences that pass through the network together
 
-# ------------------------------------------------------------------------------------------------------ data
+# ------------------------------------------------------------------------------------------ data, parameters
 
 
 def stream(seed, *key):
@@ -120,9 +120,6 @@ def draw_population(options, key, n):
     return np.stack([symbols for symbols, _ in drawn], axis=1), np.stack([labels for _, labels in drawn])
 
 
-# ------------------------------------------------------------------------------------------------ parameters
-
-
 def shapes_of(H):
     """The shapes of the parameters of a network with H units. W = [W_h W_x b_h]."""
     return {"W": (H, H + D + 1), "V": (O, H), "b": (O, 1)}
@@ -130,10 +127,7 @@ def shapes_of(H):
 
 def size_of(H):
     """The number of parameters of a network with H units."""
-    return sum(math.prod(shape) for shape in shapes_of(H).values())
-
-
-assert size_of(4) == 72, "as in temporal_order_3bit.py"
+    return sum(map(math.prod, shapes_of(H).values()))
 
 
 def views(theta, shapes):
@@ -421,7 +415,7 @@ def print_progress(variant, history, metric, solved, steps, wall_clock_s):
     print(f"{variant:8} step {step:6} of {steps}  {medians}  solved {solved.sum()} of {len(solved)}{left}", flush=True)
 
 
-# ----------------------------------------------------------------------------------------------------- files
+# ------------------------------------------------------------------------------------------------ files, CLI
 
 
 # shared block
@@ -488,9 +482,6 @@ def write_run(out, results, arrays):
         path.unlink(missing_ok=True)
     os.replace(out / "new.npz", out / "snapshots.npz")
     write_whole(out / "results.json", lambda file: file.write(f"{to_json(results)}\n".encode()))
-
-
-# ------------------------------------------------------------------------------------------------------- CLI
 
 
 # shared block
@@ -583,17 +574,6 @@ def parse_options(argv):
     return options, changed, parser
 
 
-def print_summary(run):
-    """Print the last lines of a run. run: its part of results.json."""
-    lives = np.array([step is None for step in run["diverged_at_step"]])
-    accuracy, reached = np.array(run["final"]["val_accuracy"])[lives], np.array(run["sequences_to_100"], float)[lives]
-    spread = f"{np.median(accuracy):.3f} [{accuracy.min():.3f}, {accuracy.max():.3f}]" if lives.any() else "-"
-    n = f"{np.median(np.nan_to_num(reached, nan=np.inf)):,.0f}" if lives.any() else "-"
-    print("\nparameters   solved  accuracy: median [range]  sequences to 100 %  frozen  seconds")
-    print(f"{run['trainable_parameters']:10}{f'{(accuracy == 1).sum()}/{len(lives)}':>9}{spread:>26}{n:>20}"
-          f"{(~lives).sum():8}{run['wall_clock_s']:9.1f}")  # fmt: skip
-
-
 def main(argv=None):
     """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed."""
     argv = sys.argv[1:] if argv is None else argv
@@ -610,8 +590,9 @@ def main(argv=None):
                "config": config, "environment": environment(), "seeds": options.seeds,
                "runs": {"rnn": result}}  # fmt: skip
     write_run(out, results, {f"rnn/{name}": array for name, array in arrays.items()})
-    print_summary(result)
-    print(f"\nwrote {out / 'results.json'} and snapshots.npz")
+    frozen = len(options.seeds) - result["diverged_at_step"].count(None)
+    print(f"\n{result['trainable_parameters']} parameters, {frozen} seeds frozen, {result['wall_clock_s']:.1f} seconds")
+    print(f"wrote {out / 'results.json'} and snapshots.npz")
     return 0
 
 
