@@ -71,6 +71,7 @@ QUICK = {"steps": 100, "eval_n": 128, "seeds": "0-2"}
 INIT, TRAIN, EVAL, RECORD = range(4)  # the streams of random numbers of each seed, those of temporal_order_3bit.py
 PHI = {"tanh": np.tanh, "relu": partial(np.maximum, 0)}  # the nonlinearities
 SPAN = 10  # see Network
+GRAIN = 1e-15  # dh + GRAIN - GRAIN has no numbers below 1e-22; subnormal numbers make products up to six times slower
 CHUNK = 32  # batches that are drawn at a time
 ESTIMATED_AFTER = 20  # the time of the run is estimated after this number of steps
 DRAWN = 128  # held-out sequences are drawn in a multiple of this number, as in temporal_order_3bit.py
@@ -177,7 +178,7 @@ class Network:
         self.forward_steps = list(zip(seeds_first(self.v), seeds_first(self.h), by_step(self.h)))
         if not backward:
             return
-        self.grad = zeros(S, size_of(H))
+        self.grain, self.grad = np.array(GRAIN, theta.dtype), zeros(S, size_of(H))
         self.d = views(self.grad, shapes_of(H))
         self.W_hT, self.dh = zeros(S, H, H), zeros(H, S, B)
         self.dz, self.dW_parts = zeros(T, H, S, B), zeros(span, S, H, K)
@@ -234,7 +235,8 @@ def backward(net, d_logits):
     d_logits.sum(axis=2, keepdims=True, out=d.b)  # db = sum of d_logits over the batch
     np.matmul(p.V.transpose(0, 2, 1), d_logits, out=net.dh.swapaxes(0, 1))  # dh_T = V^T d_logits
     np.copyto(net.W_hT, p.W[:, :, :H].transpose(0, 2, 1))  # W_h^T
-    W_hT_times, dh_before, dh, multiply = product(net.W_hT), seeds_first(net.dh), net.dh.ravel(), np.multiply
+    W_hT_times, dh_before, dh, grain = product(net.W_hT), seeds_first(net.dh), net.dh.ravel(), net.grain
+    add, multiply, subtract = np.add, np.multiply, np.subtract  # the result goes into their last argument
     dz, v_transposed = net.dz.swapaxes(1, 2), net.v[:-1].transpose(0, 2, 3, 1)
     d.W[...] = 0
     for first in range((len(dz) - 1) // net.span * net.span, -1, -net.span):
@@ -248,6 +250,8 @@ def backward(net, d_logits):
         for dz_t, slope in net.backward_steps[steps][::-1]:  # dz_t and slope are the same memory
             multiply(slope, dh, slope)  # dz_t = phi'(z_t) dh_t
             W_hT_times(dz_t, dh_before)  # dh_{t-1} = W_h^T dz_t
+            add(dh, grain, dh)  # see GRAIN
+            subtract(dh, grain, dh)  # dh_{t-1}, rounded
         parts = net.dW_parts[: steps.stop - first]
         np.matmul(dz[steps], v_transposed[steps], out=parts)  # dz_t v_t^T
         d.W += parts.sum(axis=0)  # dW = sum_t dz_t v_t^T
