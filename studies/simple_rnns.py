@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
-"""Simple recurrent networks on temporal order, 3 bit, with initial weights, units and settings of their own.
+"""Simple recurrent networks on temporal order, 3 bit, with their own initial weights, nonlinearity, rate and size.
 
 The task is that of temporal_order_3bit.py, experiment 6a of S. Hochreiter and J. Schmidhuber, Long Short-Term Memory,
-Neural Computation 9(8):1735-1780, 1997. A sequence of T symbols begins with B and ends with E. At one step of an early
-range and at one step of a later range it holds a marker: X or Y. Every other step holds a distractor: a, b, c or d.
-After the last step the network names the class: XX, XY, YX or YY. Each seed has the same training sequences and
-held-out sequences as in temporal_order_3bit.py. There the simple recurrent network has the settings of the LSTM. Here
-it has its own. x_t is a one-hot symbol, v_t = [h_{t-1}; x_t; 1], W = [W_h W_x b_h], h_0 = 0:
+Neural Computation 9(8):1735-1780, 1997: name the order in which two markers, X or Y, came in a sequence of T random
+symbols. Each seed has the same training and held-out sequences as there. There the simple recurrent network has the
+settings of the LSTM; here it has its own. x_t is a one-hot symbol, v_t = [h_{t-1}; x_t; 1], W = [W_h W_x b_h], h_0 = 0:
 
     h_t = phi(W_h h_{t-1} + W_x x_t + b_h) = phi(W v_t)    phi(z) = tanh(z), or max(z, 0) with --activation relu
     p = softmax(V h_T + b)                                 loss = -log p[class], averaged over the batch
@@ -15,9 +13,8 @@ it has its own. x_t is a one-hot symbol, v_t = [h_{t-1}; x_t; 1], W = [W_h W_x b
 Training: backpropagation through all steps, clipping of the gradient's norm at --clip, Adam. Initial biases are 0, W_x
 is from N(0, input_std^2), V from N(0, 1 / H). With the gain r, the initial W_h is from N(0, r^2 / H) with --init
 normal, r times a random orthogonal matrix with --init orthogonal, and r times the identity matrix with --init identity.
-For the three kinds a seed has the same W_x and V. Units with max(z, 0) and the identity matrix are the IRNN of Q. V.
-Le, N. Jaitly and G. E. Hinton, A Simple Way to Initialize Recurrent Networks of Rectified Linear Units,
-arXiv:1504.00941, 2015.
+A seed has the same W_x and V with all three. With relu and the identity matrix this is the IRNN of Q. V. Le, N. Jaitly
+and G. E. Hinton, A Simple Way to Initialize Recurrent Networks of Rectified Linear Units, arXiv:1504.00941, 2015.
 
 Axes of arrays: S seeds (independent networks, trained together), T steps, B sequences of a batch, D = 8 inputs,
 H units, O = 4 classes, K = H + D + 1 rows of v_t, P parameters of a network. Arrays are (T, rows, S, B); seeds_first
@@ -28,9 +25,9 @@ The headline, python3 studies/simple_rnns.py, ends with:
 LAST LINES
 
 It writes results/temporal_order_3bit/simple_rnns/headline. Every other command writes runs/simple_rnns/<the options
-that differ>, unless --out names a folder. results.json has the settings and, under rnn, the history of every seed, the
-loss of each training batch of the recorded seed (history/batch_loss), the final values, and the number of sequences
-until the accuracy first reached 0.95 and 1. snapshots.npz has, under rnn/, the recorded seed after training on four
+that differ>, unless --out names a folder. results.json has, under rnn, the history of every seed, the loss of each
+training batch of the recorded seed (history/batch_loss), the final values, and the number of sequences until the
+accuracy first reached 0.95 and 1. snapshots.npz has, under rnn/, states of the recorded seed after training on four
 sequences, one of each class, and the weights of all seeds after training:
 
     x (T, 4) indices into "abcdXYBE"   y (4,) classes   h (T, H, 4)   p (O, 4) softmax at the last step
@@ -578,6 +575,17 @@ def parse_options(argv):
     return options, changed, parser
 
 
+def print_summary(results):
+    """Print the table at the end of a run. results: the contents of results.json."""
+    run = results["runs"]["rnn"]
+    accuracy = np.array(run["final"]["val_accuracy"], float)  # nan for a seed that was frozen
+    met = accuracy[np.isfinite(accuracy)]
+    spread = f"{np.median(met):.3f} [{met.min():.3f}, {met.max():.3f}]" if met.size else "-"
+    print("\nparameters  solved  frozen  accuracy: median [range]  seconds")
+    print(f"{run['trainable_parameters']:10}{f'{(accuracy == 1).sum()}/{len(accuracy)}':>8}{np.isnan(accuracy).sum():8}"
+          f"{spread:>26}{run['wall_clock_s']:9.1f}")  # fmt: skip
+
+
 def main(argv=None):
     """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed."""
     argv = sys.argv[1:] if argv is None else argv
@@ -594,9 +602,8 @@ def main(argv=None):
                "config": config, "environment": environment(), "seeds": options.seeds,
                "runs": {"rnn": result}}  # fmt: skip
     write_run(out, results, {f"rnn/{name}": array for name, array in arrays.items()})
-    frozen = len(options.seeds) - result["diverged_at_step"].count(None)
-    print(f"\n{result['trainable_parameters']} parameters, {frozen} seeds frozen, {result['wall_clock_s']:.1f} seconds")
-    print(f"wrote {out / 'results.json'} and snapshots.npz")
+    print_summary(json.loads(to_json(results)))
+    print(f"\nwrote {out / 'results.json'} and snapshots.npz")
     return 0
 
 
