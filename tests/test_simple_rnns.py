@@ -99,6 +99,20 @@ def test_the_gradient_is_that_of_a_plain_network(activation):
         assert np.allclose(net.d.V[k], dV, rtol=1e-9, atol=1e-12)
 
 
+def test_saturated_units_give_no_subnormal_numbers():
+    """dz falls below the smallest normal number of float32 within T steps; it is rounded to 0 before."""
+    options = options_of(lab, "--T", 50, "--seeds", "5,6", "--hidden", 16, "--input-std", 2, "--gain", 2)
+    symbols, labels = lab.draw_population(options, (lab.TRAIN, 0), 32)
+    grad = {}
+    for dtype in np.float32, np.float64:
+        net = lab.Network("tanh", 16, lab.init_theta(options).astype(dtype), 50, 32)
+        d_logits = lab.cross_entropy(lab.forward(net, symbols), labels)[1]
+        lab.backward(net, d_logits)
+        grad[dtype], size = net.grad.copy(), np.abs(net.dz)
+        assert (size[0] < 1e-20).mean() > 0.5 and size[size > 0].min() > np.finfo(np.float32).tiny
+    assert np.allclose(grad[np.float32], grad[np.float64], rtol=1e-3, atol=1e-4 * np.abs(grad[np.float64]).max())
+
+
 def test_the_gradient_check_passes(capsys):
     assert lab.main(["--gradcheck"]) == 0
     found = [line.split(" largest")[0].rstrip() for line in capsys.readouterr().out.splitlines()]
