@@ -22,7 +22,8 @@ gives the view that a matrix product takes. d<name>: the gradient of the loss wi
 
 The headline, python3 studies/simple_rnns.py, ends with:
 
-LAST LINES
+    parameters  solved  frozen  accuracy: median [range]  seconds
+          4932   30/30       0      1.000 [1.000, 1.000]    128.0
 
 It writes results/temporal_order_3bit/simple_rnns/headline. Every other command writes runs/simple_rnns/<the options
 that differ>, unless --out names a folder. results.json has, under rnn, the history of every seed, the loss of each
