@@ -25,6 +25,11 @@ from studies.report import (
 
 CHOSEN_ON = "--seeds 100-399 --cells lstm"  # the seeds on which our recipe was chosen
 LENGTHS = {"100": "--T 100", "200": "--T 200", "500": "--T 500", "paper": "--paper-lengths"}
+RNNS = {  # simple RNNs: nonlinearity and initial recurrent weights
+    f"{activation}-{init}": f"--activation {activation} --init {init}"
+    for activation, init in (("tanh", "normal"), ("tanh", "orthogonal"), ("tanh", "identity"), ("relu", "orthogonal"),
+                             ("relu", "identity"))
+}  # fmt: skip
 PENALTIES = ("0", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1", "10", "30")  # sizes of the penalty on open input gates
 POINTS = {
     "thirty_seeds/default": "--seeds 0-29",
@@ -52,6 +57,9 @@ POINTS = {
     "ablations/forget-gate": "--seeds 0-29 --cells lstm --forget-gate",
     "ablations/blocks-2": "--seeds 0-29 --cells lstm --blocks 2",
     "ablations/blocks-2-forget-gate": "--seeds 0-29 --cells lstm --blocks 2 --forget-gate",
+    # Simple RNNs with settings of their own: settings are chosen on seeds 100 to 109.
+    **{f"simple_rnns/{name}-{H}-{lr}": f"studies/simple_rnns.py --seeds 100-109 {words} --hidden {H} --lr {lr}"
+       for name, words in RNNS.items() for H in (16, 64) for lr in ("0.0003", "0.001", "0.003", "0.01")},
     # A penalty on open input gates; its size was chosen on seeds 100 to 109.
     "gate_penalty/headline": "studies/gate_penalty.py",
     **{f"gate_penalty/{penalty}": f"studies/gate_penalty.py --seeds 1000-1029 --penalty {penalty}"
