@@ -4,7 +4,7 @@ import json
 import math
 import sys
 
-from studies.report import ROOT, duration, table
+from studies.report import ROOT, table
 
 
 def benchmark(name):
@@ -137,59 +137,6 @@ def bench_front():
     return table(*rows)
 
 
-def bench_cluster():
-    """A study of some minutes by the script alone, and in shards on one worker and on two."""
-    found = benchmark("cluster")["scaling"]
-    rows = [["the same runs", "seconds: median [least–most]", "in times of two workers"]]
-    kinds = {"alone": "the script itself, all seeds in one process", "1": "shards, one worker",
-             "2": "shards, two workers", "processes": "shards, two processes without a cluster"}  # fmt: skip
-    for name, words in kinds.items():
-        seconds = found["seconds"][name]
-        spread = f"{seconds['median']:.0f} [{min(seconds['all']):.0f}–{max(seconds['all']):.0f}]"
-        rows.append([words, spread, f"{seconds['median'] / found['seconds']['2']['median']:.2f}"])
-    return table(*rows)
-
-
-def bench_cores():
-    """The model's time of all studies and of the long rows on many cores."""
-    found = benchmark("cluster")["model"]
-    rows = [["cores", "`make studies`", "shards", "`make paper-long`", "shards"]]
-    for cores in found["studies"]:
-        cells = []
-        for name in "studies", "paper-long":
-            at = found[name][cores]
-            cells += [duration(at["seconds"]), at["shards"]]
-        rows.append([cores, *cells])
-    return table(*rows)
-
-
-def cluster_claims():
-    """Sentences on the cluster."""
-    found = benchmark("cluster")
-    scaling, empty, kills, hosts, model = (found[name] for name in ("scaling", "empty", "kills", "hosts", "model"))
-    memory = empty["memory_mb"]
-    assert scaling["same"] and kills["same"] and kills["status"] == 0 and scaling["seconds"]["1"]["median"] > 120
-    assert max(memory[1:]) - min(memory[1:]) < 10, "flat"
-    sentences = [
-        f"**Two workers are {scaling['ratio']:.2f} times as fast as one that runs the same shards.**",
-        f"A shard costs {empty['overhead']:.2f} s beside its process, which takes {empty['process']:.2f} s for Python, "
-        f"NumPy and an almost empty run.",
-        f"{empty['shards']:,} such shards ran without a failure on two workers, "
-        f"{empty['shards'] / empty['seconds']:.1f} shards a second. A worker gets "
-        f"{empty['bytes_sent'] / 1e3:.0f} kB for each and sends {empty['bytes_received'] / 1e3:.0f} kB back.",
-        f"The runner's memory was {memory[1]:.0f} MB in the second tenth of them and {memory[-1]:.0f} MB in the last.",
-        f"Workers were killed {kills['kills']} times at random moments of one study: its results are those of an "
-        "unbroken local run, to the bit.",
-        f"For two workers the model gives {model['check']['two_by_model']:.0f} s, and "
-        f"{model['check']['two_measured']:.0f} s were measured.",
-    ]
-    if hosts:
-        assert hosts["same"] and len(hosts["addresses"]) == 3
-        sentences.append("Scheduler and workers at three addresses, the workers in network namespaces of their own, "
-                         "gave the same results, to the bit.")  # fmt: skip
-    return sentences
-
-
 PEERS = {"PyTorch fused": "PyTorch's nn", "PyTorch by hand": "PyTorch by hand", "JAX": "JAX"}
 
 
@@ -266,7 +213,5 @@ TABLES = {
     "bench-where": bench_where,
     "bench-headline": bench_headline,
     "bench-scaling": bench_scaling,
-    "bench-cluster": bench_cluster,
-    "bench-cores": bench_cores,
 }
-CLAIMS = {"README.md": headline_claims, "benchmarks/README.md": lambda: report_claims() + cluster_claims()}
+CLAIMS = {"README.md": headline_claims, "benchmarks/README.md": report_claims}
