@@ -30,6 +30,11 @@ RNNS = {  # simple RNNs: nonlinearity and initial recurrent weights
     for activation, init in (("tanh", "normal"), ("tanh", "orthogonal"), ("tanh", "identity"), ("relu", "orthogonal"),
                              ("relu", "identity"))
 }  # fmt: skip
+RNN_CHOSEN = {  # the best of each nonlinearity; see chosen_rnn
+    "tanh": "--activation tanh --init identity --hidden 64 --lr 0.001",
+    "relu": "--activation relu --init identity --hidden 64 --lr 0.003",
+}
+RNN_LENGTHS = (50, 100, 200)
 PENALTIES = ("0", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1", "10", "30")  # sizes of the penalty on open input gates
 POINTS = {
     "thirty_seeds/default": "--seeds 0-29",
@@ -60,11 +65,14 @@ POINTS = {
     # Simple RNNs with settings of their own: settings are chosen on seeds 100 to 109.
     **{f"simple_rnns/{name}-{H}-{lr}": f"studies/simple_rnns.py --seeds 100-109 {words} --hidden {H} --lr {lr}"
        for name, words in RNNS.items() for H in (16, 64) for lr in ("0.0003", "0.001", "0.003", "0.01")},
+    **{f"simple_rnns_fresh/{name}-{T}": f"studies/simple_rnns.py --seeds 1000-1029 {words} --T {T}"
+       for name, words in RNN_CHOSEN.items() for T in RNN_LENGTHS},
     # A penalty on open input gates; its size was chosen on seeds 100 to 109.
     "gate_penalty/headline": "studies/gate_penalty.py",
     **{f"gate_penalty/{penalty}": f"studies/gate_penalty.py --seeds 1000-1029 --penalty {penalty}"
        for penalty in PENALTIES},
 }  # fmt: skip
+PENDING = tuple(f"simple_rnns_fresh/{name}-{T}" for name in RNN_CHOSEN for T in RNN_LENGTHS)  # not finished
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 
 # -------------------------------------------------------------------------------------------------- measures

@@ -69,6 +69,9 @@ POINTS = {
     **{f"periods/{task}-{name}": f"--seeds 100-109 {words}{settings}"
        for task, words in PERIODS.items() for name, settings in PERIODS_SETTINGS.items()},
 }  # fmt: skip
+PENDING = tuple(  # points whose runs have not finished
+    name for name in POINTS if name.startswith(("longer/600", "longer/1000", "generate-fresh/", "periods/"))
+)
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 
 # -------------------------------------------------------------------------------------------------- measures
@@ -503,6 +506,19 @@ def timing_length():
     return table(*rows)
 
 
+def timing_longer():
+    """Longer sequences on fresh seeds, with forget gates and without."""
+    rows = [["our recipe", "forget gates, peepholes", *HEAD]]
+    for T, (_, steps) in LONGER.items():
+        for suffix in FORGET:
+            if (name := f"longer/{T}{suffix}") not in PENDING:
+                words = f"T = {T}, D {T // 5}–{2 * T // 5}, {steps:,} steps"
+                gates = "without" if suffix else "with"
+                rows += [[words, f"{gates}, {KIND[kind].removesuffix(' peepholes')}", *row_of("", run)[1:]]
+                         for kind, run in together(name).items()]  # fmt: skip
+    return table(*rows)
+
+
 ANSWERS = {  # measures of networks of msd: their text and number format in a table
     "timing_error": ("mean distance of the largest output from the target, steps", ".2f"),
     "within_one": ("share of sequences answered at most one step off", ".3f"),
@@ -621,11 +637,12 @@ def timing_answers():
     assert p < 0.05 and all((rates(run) == 1).all() for run in ours.values())
     halved, cosine = (counted(solved(together(name)["peephole"])) for name in (WRITEUP, "recipe/cosine"))
     late = [f"{np.median(run['late_moves']):.2f}" for run in ours.values()]
-    lengths = [[solved(run) for run in together(f"length/{T}").values()] for T in LENGTHS]
+    lengths = [[solved(run) for run in together(name).values()] for name in ("longer/300", "length/600")]
     solves = [" and ".join(map(counted, pair)) for pair in lengths]
     agreement, chance = same_start()
     assert chance > 0.05
     of_1997 = [counted(solved(run)) for run in cell.values()]
+    of_longer = [counted(solved(run)) for run in together("longer/300-no-forget").values()]
     learned = np.concatenate([solved(run) for name in GENERATED for run in together(f"generate/{name}").values()])
     theirs = together(WRITEUP, WRITEUP_FRESH).values()
     failed = np.concatenate([numbers(run, "within_one")[~solved(run)] for run in theirs])
@@ -634,13 +651,17 @@ def timing_answers():
         f"(fresh seeds, {p_value(p)}).",
         "Why does our recipe solve the task on every seed?": "The learning rate falls to zero. With this change "
         f"alone, {cosine} networks with peepholes (seeds 0 to 29) solve the task, instead of {halved}.",
+        "Why do networks fall back?": "Their clock changes its speed; the weights of the candidates do it. Means of "
+        f"the weights over 500 steps solve the task on {counted(followed()['means'][500] >= 0.99)} seeds instead of "
+        f"{counted(followed()['solve_rate'] >= 0.99)}.",
         "How do the cells keep the time?": "Their states change slowly at first and fast at the end: the last quarter "
         f"of the wait has {late[0]} (with) and {late[1]} (without) of the total change.",
         "Can they learn longer distances?": "Seeds that solve the task, with and without: "
         f"{solves[0]} at T = 300, {solves[1]} at T = 600.",
         "Do the initial weights cause failures?": "We cannot distinguish an effect from none "
         f"(rank correlation {agreement:.2f}, {p_value(chance)}).",
-        "Does the cell of 1997 learn the task?": f"Yes, on {of_1997[0]} seeds with and {of_1997[1]} without.",
+        "Does the cell of 1997 learn the task?": f"Yes, on {of_1997[0]} seeds with and {of_1997[1]} without peepholes; "
+        f"at T = 300 on {of_longer[0]} and {of_longer[1]}.",
         "Can networks generate spikes and waves?": f"Yes, {counted(learned)} networks can.",
         "How do networks fail?": f"{counted(failed == 1)} networks that fail with the write-up's recipe are never more "
         "than one step off.",
@@ -648,6 +669,7 @@ def timing_answers():
     sections = [
         "do-peepholes-matter",
         "why-our-recipe-works-on-every-seed",
+        "why-networks-fall-back",
         "how-the-cells-keep-the-time",
         "longer-distances",
         "learning-rate-initial-weights-or-training-sequences",
@@ -721,6 +743,7 @@ TABLES = {
     "timing-clock": timing_clock,
     "timing-failed": timing_failed,
     "timing-length": timing_length,
+    "timing-longer": timing_longer,
     "timing-ablations": timing_ablations,
     "timing-generate": timing_generate,
 }
@@ -857,7 +880,7 @@ def claims_on_collapses():
     )
     worst = max(abs(np.median([event["alone"][f"all of {row}"] for event in events])) for row in "oif")
     gained, fewer, p_means = compare_pairs(run["means"][500] >= 0.99, run["solve_rate"] >= 0.99)
-    assert p_means < 0.001 and min(tests["gradient"][2], tests["state"][2]) > 0.05
+    assert p_means < 0.001 and min(tests["gradient"][2], tests["update"][2]) > 0.05
     words = {name: f"{more} of {more + less} networks ({p_value(p)})" for name, (more, less, p) in tests.items()}
     return [
         f"At a rate of 0.005 that never falls, {counted(run['collapses'] > 0)} networks collapse at least once, "
@@ -865,8 +888,8 @@ def claims_on_collapses():
         f"training to be measured. From a batch rate of 0.9 to 0.5 they take {median['steps']:.0f} steps (median).",
         f"After a collapse, {100 * median['near']:.0f} % of the answers are at most two steps off, and "
         f"{100 * median['one_sign']:.0f} % of the wrong ones are on the same side (medians).",
-        f"Compared with other windows of the same networks, the largest gradient is larger on {words['gradient']}, the "
-        f"largest state on {words['state']}, the largest update on {words['update']}.",
+        "Compared with other windows of the same networks, the largest gradient of a window is larger in "
+        f"{words['gradient']}, the largest update in {words['update']}, the largest state in {words['state']}.",
         f"If only the weights of the candidates g change as in the collapse, the solve rate falls by {lost:.2f}; if "
         f"only they change back, it rises by {regained:.2f} (medians). They make {100 * share:.0f} % of the squared "
         "update.",
@@ -970,6 +993,28 @@ def claims_on_lengths():
     return [f"without peepholes, seed {results['seeds'][seed]} diverged at step {step:,}"]
 
 
+def claims_on_longer():
+    """Sentences on longer sequences on fresh seeds."""
+    with_gates, without = together("longer/300"), together("longer/300-no-forget")
+    assert all(
+        signs(solved(runs["peephole"]) * 1 - solved(runs["vanilla"]))[3] > 0.05 for runs in (with_gates, without)
+    )
+    assert all(signs(solved(with_gates[kind]) * 1 - solved(without[kind]))[3] > 0.05 for kind in KIND)
+    counts = [counted(solved(runs[kind])) for runs in (with_gates, without) for kind in KIND]
+    more, less, _, p = signs(np.log(error_ratios(without)))
+    plain = signs(np.log(error_ratios(with_gates)))
+    speed = [signs(waits(with_gates[kind]) - waits(without[kind]))[3] for kind in KIND]
+    assert min(speed) > 0.05
+    return [
+        f"**At T = 300, {counts[0]} fresh seeds solve the task with peepholes and {counts[1]} without. Without forget "
+        f"gates, the cell of 1997, it is {counts[2]} and {counts[3]}.**",
+        f"The error is smaller with peepholes on {plain[0]} of 30 seeds with forget gates ({p_value(plain[3])}), and "
+        f"on {more} of 30 without forget gates ({p_value(p)}).",
+        "We cannot distinguish cells with and without forget gates in speed "
+        f"({p_value(speed[0])} with peepholes, {p_value(speed[1])} without).",
+    ]
+
+
 def claims_on_draws():
     """Sentences on the same initial weights with other training sequences."""
     failed, (agreement, p) = np.array([~solved(run) for run in draws()]), same_start()
@@ -1060,9 +1105,8 @@ def front_claims():
 def report_claims():
     """Sentences of the report."""
     parts = (headline_claims, claims_on_seeds, claims_on_peepholes, claims_on_the_recipe, claims_on_collapses,
-             claims_on_read_outs,
-             claims_on_paths, claims_on_failed_seeds, claims_on_lengths, claims_on_draws, claims_on_cells,
-             claims_on_generators, claims_on_the_headline)  # fmt: skip
+             claims_on_read_outs, claims_on_paths, claims_on_failed_seeds, claims_on_lengths, claims_on_longer,
+             claims_on_draws, claims_on_cells, claims_on_generators, claims_on_the_headline)  # fmt: skip
     return [sentence for part in parts for sentence in part()]
 
 
