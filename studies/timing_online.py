@@ -25,7 +25,8 @@ The truncated gradient. The error of h_t comes only from the output of step t. I
 candidates of step t + 1. No error goes back through a peephole. The error of c_t goes back to c_{t-1} only through f_t:
 
     dh_t = V^T dy_t    dc_t = dh_t o_t (1 - tanh(c_t)^2) + f_{t+1} dc_{t+1}
-    dz_o = dh_t tanh(c_t) o (1 - o)    dz_i = dc_t g i (1 - i)    dz_f = dc_t c_{t-1} f (1 - f)    dz_g = dc_t i (1 - g^2)
+    dz_o = dh_t tanh(c_t) o (1 - o)    dz_i = dc_t g i (1 - i)    dz_f = dc_t c_{t-1} f (1 - f)
+    dz_g = dc_t i (1 - g^2)
     dW = sum_t dz_t v_t^T    dp_o = sum_t dz_o c_t    dp_i = sum_t dz_i c_{t-1}    dp_f = sum_t dz_f c_{t-1}
 
 dy_t = y_t - target_t, with a logistic output times y_t (1 - y_t). This is the exact gradient of a network that reads
@@ -92,7 +93,7 @@ NO_SETTINGS = ("out", "force", "resume", "gradcheck")  # options that do not cha
 VARIANTS = {"peephole": True, "vanilla": False}  # whether cells have peepholes
 QUICK = {"steps": 200, "eval_every": 100, "eval_n": 64, "seeds": "0-2"}
 SOLVED = 0.99  # the least solve rate of a seed that has solved its task
-INIT, TRAIN, EVAL, RECORD = range(4)  # the streams of random numbers of each seed
+INIT, TRAIN, EVAL = range(3)  # the streams of random numbers of each seed
 CHUNK = 16 * 32  # sequences that are drawn at a time; timing_counting_spikes.py draws as many, 16 batches of 32
 ESTIMATED_AFTER = 50  # the time of the run is estimated after this number of sequences
 EVAL_BATCH = 64  # held-out sequences that pass through the network together
@@ -107,15 +108,15 @@ def stream(seed, *key):
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def make_batch(rng, n, options, gap=None):
+def make_batch(rng, n, options):
     """Draw n sequences of msd: inputs x (T, 1, n), targets y (T, n), int8.
 
-    x is 1 at two steps, t1 and t2 = t1 + gap; y is 1 at t2 + gap. The gap is uniform in [D_min, D_max], unless it is
-    given (n,). t1 is uniform over all steps for which t2 + gap lies within the sequence.
+    x is 1 at two steps, t1 and t2 = t1 + gap; y is 1 at t2 + gap. The gap is uniform in [D_min, D_max], t1 over all
+    steps for which t2 + gap lies within the sequence.
     """
     T = options.T
     x, y, column = np.zeros((T, 1, n), np.int8), np.zeros((T, n), np.int8), np.arange(n)
-    gap = rng.integers(options.D_min, options.D_max, size=n, endpoint=True) if gap is None else gap
+    gap = rng.integers(options.D_min, options.D_max, size=n, endpoint=True)
     t1 = rng.integers(0, T - 2 * gap)
     x[t1, 0, column] = x[t1 + gap, 0, column] = y[t1 + 2 * gap, column] = 1
     return x, y
@@ -201,55 +202,45 @@ def init_theta(cell, options):
 class Network:
     """S networks with parameters theta (S, P), and every array that their passes write.
 
-    T: steps of a sequence. B: sequences of a batch. logistic: whether the output unit is logistic. backward: whether
-    gradients will be computed. One product with a matrix M computes the net inputs of step t, without peepholes, and
-    the output of step t - 1, so there is one product more than steps:
+    T: steps of a sequence. B: sequences of a batch. logistic: whether the output unit is logistic. One product with a
+    matrix M computes the net inputs of step t, without peepholes, and the output of step t - 1:
 
-        [ W_o        ]   [ h_{t-1} ]   [ z_o     ]
-        [ W_i        ]   [ x_t     ]   [ z_i     ]
-        [ W_f        ]   [ 1       ] = [ z_f     ]
-        [ W_g        ]                 [ z_g     ]
-        [ V   0   b  ]                 [ y_{t-1} ]
+        [ W        ]   [ h_{t-1} ]   [ z_t     ]
+        [ V  0  b  ]   [ x_t     ] = [ y_{t-1} ]
+                       [ 1       ]
     """
 
-    def __init__(self, cell, theta, T, B, logistic=False, backward=True):
+    def __init__(self, cell, theta, T, B, logistic=False):
         S, H, K, G = len(theta), cell.hidden, cell.K, len(cell.gates)
         R, C = (G + 1) * H, H if cell.peephole else 0  # C: rows of a that need c_t
 
         def zeros(*shape):
             return np.zeros(shape, theta.dtype)
 
-        self.cell, self.p, self.logistic = cell, views(theta, cell.shapes), logistic
+        self.cell, self.p, self.logistic, self.grad = cell, views(theta, cell.shapes), logistic, zeros(S, cell.P)
         # With gate rows divided by 2, one tanh computes all activations: sigma(z) = (1 + tanh(z / 2)) / 2.
         self.scale = np.repeat([0.5, 1.0], [G * H, H + 1]).astype(theta.dtype)[:, None]
-        self.half = np.array(0.5, theta.dtype)
-        self.M, self.M_scaled = zeros(S, R + 1, K), zeros(S, R + 1, K)
-        self.half_p, self.pc = zeros(G, H, S, B), zeros(G, H, S, B)  # peepholes / 2 and their products, as in a
-
+        self.half, self.M = np.array(0.5, theta.dtype), zeros(S, R + 1, K)
+        self.half_p, self.p_times = zeros(G, H, S, B), zeros(G, H, S, B)  # peepholes / 2, and products with them
         self.v = zeros(T + 1, K, S, B)  # sources [h_{t-1}; x_t; 1]
         self.v[:, K - 1] = 1
         self.x, self.h, self.c = self.v[:-1, H : K - 1], self.v[1:, :H], zeros(T + 1, H, S, B)  # c_t is at t + 1
         self.a = zeros(T + 1, R + 1, S, B)
         self.y = self.a[1:, R]
         self.row = {name: self.a[:-1, k * H : (k + 1) * H] for k, name in enumerate(cell.gates + "g")}
-        self.ig = zeros(H, S, B)
         early, early_gates = self.a[:-1, C:R], self.a[:-1, C : G * H]  # all but o if its peephole needs c_t
         o, i, f, g = (self.row.get(name, self.row["i"]) for name in "oifg")  # without forget gate f is not used
         arrays = early, early_gates, self.a[:-1, H : G * H], o, i, f, g, self.c[:-1], self.c[1:], self.h
         self.forward_steps = list(zip(seeds_first(self.v), seeds_first(self.a), *map(by_step, arrays)))
-        if not backward:
-            return
-        self.grad = zeros(S, cell.P)
-        self.d = views(self.grad, cell.shapes)
-        self.W_h_T, self.received = zeros(S, H, R), zeros(H, S, B)
-        self.dh, self.dh_dc, self.part = (zeros(T, H, S, B) for _ in range(3))
-        self.f, self.dc = zeros(T + 1, H, S, B), zeros(T + 1, H, S, B)  # dc_T is 0: no step comes after the last
-        # Copies with time last (v: time before rows). With them, sums over time have one order for every S.
-        self.dz_of_seed, self.c_of_seed = zeros(S, R + 1, T + 1, B), zeros(S, H, T + 1, B)
-        self.v_of_seed = zeros(S, T + 1, B, K)
-        self.backward_steps = list(zip(*map(by_step, (self.f[1:], self.dc[1:], self.dc[:-1]))))
-        arrays = self.a[1:, H : G * H], self.dh_dc, self.dh, self.row["o"], self.a[:-1, H:R]
-        self.full_steps = list(zip(self.backward_steps, seeds_first(self.a[1:, :R]), *map(by_step, arrays)))
+
+        self.dh, self.dh_dc, self.part = zeros(T, H, S, B), zeros(T, H, S, B), zeros(H, S, B)
+        self.f, self.dc = zeros(T + 1, H, S, B) + 1, zeros(T + 1, H, S, B)  # f_t: 1 without forget gate; dc_T: 0
+        self.dz_ifg = self.a[:-1, H:R].reshape(T, G, H, S, B)
+        self.truncated_steps = list(zip(*map(by_step, (self.f[1:], self.dc[1:], self.dc[:-1]))))
+        gates_after, now = self.a[1:, H : G * H].reshape(T, G - 1, -1), self.dz_ifg.reshape(T, G, -1)
+        arrays = self.dh_dc, self.dh, self.row["o"]
+        steps = zip(seeds_first(self.a[1:, :R]), gates_after, *map(by_step, arrays), now)
+        self.full_steps = [first + second for first, second in zip(self.truncated_steps, steps)]
 
 
 def by_step(array):
@@ -273,14 +264,14 @@ def product(W):
 def forward(net, x):
     """Run the networks over x (T, D, S, B) from a zero state. Returns a view of the outputs y (T, S, B)."""
     cell, p, M, y, half = net.cell, net.p, net.M, net.y, net.half
-    H, K, R = cell.hidden, cell.K, p.W.shape[1]
-    M[:, :R], M[:, R:, :H], M[:, R, K - 1] = p.W, p.V, p.b[:, 0, 0]
-    np.multiply(M, net.scale, out=net.M_scaled)  # M / 2 in the rows of gates
+    H, R = cell.hidden, p.W.shape[1]
+    M[:, :R], M[:, R:, :H], M[:, R:, -1:] = p.W, p.V, p.b
+    M *= net.scale  # M / 2 in the rows of gates
     if cell.peephole:
         np.multiply(p.peep.transpose(1, 2, 0)[..., None], half, out=net.half_p)  # p_o / 2, p_i / 2, p_f / 2
     np.copyto(net.x, x)
-    M_times, ig, peephole, forget_gate = product(net.M_scaled), net.ig.ravel(), cell.peephole, cell.forget_gate
-    half_p, pc = by_step(net.half_p), by_step(net.pc)
+    M_times, ig, peephole, forget_gate = product(M), net.part.ravel(), cell.peephole, cell.forget_gate
+    half_p, pc = by_step(net.half_p), by_step(net.p_times)
     half_p_o, half_p_if, pc_o, pc_if, pc_if_rows = half_p[0], half_p[1:], pc[0], pc[1:], pc[1:].ravel()
     add, multiply, tanh = np.add, np.multiply, np.tanh  # the result goes into their last argument
     for v, z, early, early_gates, z_if, o, i, f, g, c_before, c, h in net.forward_steps:
@@ -307,10 +298,7 @@ def forward(net, x):
         multiply(o, h, h)  # h_t = o_t tanh(c_t)
     M_times(seeds_first(net.v)[-1], seeds_first(net.a)[-1])  # y_{T-1}; its other rows are not used
     if net.logistic:
-        np.multiply(y, half, out=y)  # (V h + b) / 2
-        np.tanh(y, out=y)  # tanh((V h + b) / 2)
-        np.multiply(y, half, out=y)  # tanh((V h + b) / 2) / 2
-        np.add(y, half, out=y)  # y = sigma(V h + b)
+        y[...] = 0.5 + 0.5 * np.tanh(0.5 * y)  # y = sigma(V h + b)
     return y
 
 
@@ -328,121 +316,76 @@ def squared_error(y, target, logistic=False):
 def backward(net, dy, full=False):
     """Write the truncated or full gradient of the loss of the last forward pass, summed over B, into net.grad (S, P).
 
-    dy (T, S, B): see squared_error. This overwrites the activations and the outputs: net.a holds dz_t and dy_{t-1}
-    afterwards.
+    dy (T, S, B): see squared_error. This overwrites activations and outputs: net.a then holds dz_t and dy_{t-1}.
     """
-    cell, p, d, a, dz, c = net.cell, net.p, net.d, net.a, net.dz_of_seed, net.c_of_seed
-    S, R, K = p.W.shape
-    H, G = cell.hidden, len(cell.gates)
+    cell, p, d, a = net.cell, net.p, views(net.grad, net.cell.shapes), net.a
+    (S, R, K), H, G = p.W.shape, cell.hidden, len(cell.gates)
     local_derivatives(net)
-    a[0, R] = 0  # dy_{-1}: no output comes before step 0
-    a[1:, R] = dy  # dy_{t-1}
+    a[0, R], a[1:, R] = 0, dy  # dy_{t-1}; no output comes before step 0
     a[-1, :R] = 0  # dz_T: no step comes after the last
     np.multiply(p.V[:, 0].T[..., None], dy[:, None], out=net.dh)  # V^T dy_t
     (full_errors if full else truncated_errors)(net)
-    np.copyto(dz, a.transpose(2, 1, 0, 3))
-    np.copyto(net.v_of_seed, net.v.transpose(2, 0, 3, 1))
-    dM = np.matmul(dz.reshape(S, R + 1, -1), net.v_of_seed.reshape(S, -1, K))  # dM = sum_t [dz_t; dy_{t-1}] v_t^T
-    d.W[...], d.V[...], d.b[:, 0, 0] = dM[:, :R], dM[:, R:, :H], dM[:, R, K - 1]
+    # Copies with time last (v: time before rows). With them, sums over time have one order for every S.
+    dz, c = (np.ascontiguousarray(array.transpose(2, 1, 0, 3)) for array in (a, net.c))
+    v = np.ascontiguousarray(net.v.transpose(2, 0, 3, 1))
+    dM = np.matmul(dz.reshape(S, R + 1, -1), v.reshape(S, -1, K))  # dM = sum_t [dz_t; dy_{t-1}] v_t^T
+    d.W[...], d.V[...], d.b[...] = dM[:, :R], dM[:, R:, :H], dM[:, R:, -1:]
     if cell.peephole:
-        np.copyto(c, net.c.transpose(2, 1, 0, 3))  # c_{t-1} at t
         dz_o_c = dz[:, :H, :-1] * c[:, :, 1:]  # dz_o c_t
-        d.peep[:, 0] = dz_o_c.reshape(S, H, -1).sum(axis=2)  # dp_o = sum_t dz_o c_t
         dz_if_c = dz[:, H : G * H].reshape(S, G - 1, *c.shape[1:]) * c[:, None]  # dz_i c_{t-1}, dz_f c_{t-1}
-        d.peep[:, 1:] = dz_if_c.reshape(S, G - 1, H, -1).sum(axis=3)  # dp_i, dp_f: sums over t
+        d.peep[:, 0] = dz_o_c.reshape(S, H, -1).sum(axis=2)  # dp_o = sum_t dz_o c_t
+        d.peep[:, 1:] = dz_if_c.reshape(S, G - 1, H, -1).sum(axis=3)  # dp_i = sum_t dz_i c_{t-1}, dp_f = ...
 
 
 def local_derivatives(net):
     """Compute the derivatives within each step. They do not depend on errors.
 
-    net.a: dh/dz for the net inputs z of o, dc/dz for the others; they replace the activations. net.dh_dc: dh/dc,
-    without the path through the peephole of o. net.f: dc_t/dc_{t-1}, without the paths through the peepholes of i, f.
+    net.a: dh/dz for the net inputs z of o, dc/dz for the others; they replace the activations. net.dh_dc: dh/dc. net.f:
+    dc_t/dc_{t-1}. Both are without the paths through peepholes.
     """
     o, i, g = (net.row[name] for name in "oig")
-    c, c_before, h, part = net.c[1:], net.c[:-1], net.h, net.part
-    np.tanh(c, out=part)  # tanh(c)
-    np.multiply(h, part, out=part)  # h tanh(c) = o tanh(c)^2
-    np.subtract(o, part, out=net.dh_dc)  # dh/dc = o (1 - tanh(c)^2)
-    np.subtract(1, o, out=o)  # 1 - o
-    np.multiply(o, h, out=o)  # dh/dz_o = o tanh(c) (1 - o) = h (1 - o)
-    np.multiply(i, g, out=part)  # i g
-    np.multiply(part, g, out=g)  # i g^2
-    np.subtract(i, g, out=g)  # dc/dz_g = i (1 - g^2)
-    np.subtract(1, i, out=i)  # 1 - i
-    np.multiply(i, part, out=i)  # dc/dz_i = i g (1 - i)
+    tanh_c, ig = np.tanh(net.c[1:]), i * g
+    np.multiply(o, 1 - tanh_c * tanh_c, out=net.dh_dc)  # dh/dc = o (1 - tanh(c)^2)
+    np.multiply(net.h, 1 - o, out=o)  # dh/dz_o = o tanh(c) (1 - o) = h (1 - o)
+    np.subtract(i, ig * g, out=g)  # dc/dz_g = i (1 - g^2)
+    np.multiply(ig, 1 - i, out=i)  # dc/dz_i = i g (1 - i)
     if net.cell.forget_gate:
         f = net.row["f"]
         np.copyto(net.f[:-1], f)  # dc_t/dc_{t-1} = f
-        np.multiply(f, c_before, out=part)  # f c_{t-1}
-        np.subtract(1, f, out=f)  # 1 - f
-        np.multiply(f, part, out=f)  # dc/dz_f = c_{t-1} f (1 - f)
+        np.multiply(net.c[:-1] * f, 1 - f, out=f)  # dc/dz_f = c_{t-1} f (1 - f)
 
 
 def truncated_errors(net):
     """Compute the errors dc_t and dz_t of all steps from dh_t = V^T dy_t. dz_t replaces the local derivatives."""
-    H, (T, R) = net.cell.hidden, (len(net.dh), net.p.W.shape[1])
-    add, multiply, forget_gate, from_after = np.add, np.multiply, net.cell.forget_gate, net.received.ravel()
-    multiply(net.dh_dc, net.dh, out=net.dc[:-1])  # dh_t dh_t/dc_t
-    for f_after, dc_after, dc in net.backward_steps[::-1]:
-        if forget_gate:
-            multiply(f_after, dc_after, from_after)  # f_{t+1} dc_{t+1}
-            add(dc, from_after, dc)  # dc_t = dh_t dh_t/dc_t + f_{t+1} dc_{t+1}
-        else:
-            add(dc, dc_after, dc)  # dc_t = dh_t dh_t/dc_t + dc_{t+1}
-    dz_o, dz_ifg = net.row["o"], net.a[:-1, H:R].reshape(T, -1, *net.dh.shape[1:])
-    multiply(dz_o, net.dh, out=dz_o)  # dz_o = dh_t dh_t/dz_o
-    multiply(dz_ifg, net.dc[:-1, None], out=dz_ifg)  # dz_i, dz_f, dz_g = dc_t dc_t/dz
+    add, multiply, part, dz_o = np.add, np.multiply, net.part.ravel(), net.row["o"]
+    multiply(net.dh_dc, net.dh, net.dc[:-1])  # dh_t dh_t/dc_t
+    for f_after, dc_after, dc in net.truncated_steps[::-1]:
+        multiply(f_after, dc_after, part)  # f_{t+1} dc_{t+1}
+        add(dc, part, dc)  # dc_t = dh_t dh_t/dc_t + f_{t+1} dc_{t+1}
+    multiply(dz_o, net.dh, dz_o)  # dz_o = dh_t dh_t/dz_o
+    multiply(net.dz_ifg, net.dc[:-1, None], net.dz_ifg)  # dz_i, dz_f, dz_g = dc_t dc_t/dz
 
 
 def full_errors(net):
     """Compute the errors dh_t, dc_t and dz_t of all steps by backpropagation through time; see truncated_errors."""
-    cell, H = net.cell, net.cell.hidden
-    np.copyto(net.W_h_T, net.p.W[:, :, :H].transpose(0, 2, 1))
-    add, multiply, peephole, forget_gate = np.add, np.multiply, cell.peephole, cell.forget_gate
-    W_h_T_times, received, from_after = product(net.W_h_T), net.received.ravel(), net.received.ravel()
-    peep, pdz = by_step(2 * net.half_p)[1:], by_step(net.pc)[1:]
+    add, multiply, peephole, part = np.add, np.multiply, net.cell.peephole, net.part.ravel()
+    W_h_T = np.ascontiguousarray(net.p.W[:, :, : net.cell.hidden].transpose(0, 2, 1))
+    W_h_T_times, received, p, pdz = product(W_h_T), seeds_first(net.part), 2 * net.half_p, by_step(net.p_times)[1:]
+    p_if = by_step(p)[1:]
     if peephole:
-        multiply(2 * net.half_p[0], net.row["o"], out=net.part)  # p_o dh/dz_o
-        add(net.dh_dc, net.part, out=net.dh_dc)  # dh/dc = o (1 - tanh(c)^2) + p_o dh/dz_o
-    for (f_after, dc_after, dc), dz_after, dz_if_after, dh_dc, dh, dz_o, dz_ifg in net.full_steps[::-1]:
-        W_h_T_times(dz_after, seeds_first(net.received))  # W_h^T dz_{t+1}
-        add(dh, received, dh)  # dh_t = V^T dy_t + W_h^T dz_{t+1}
+        net.dh_dc += p[0] * net.row["o"]  # dh/dc = o (1 - tanh(c)^2) + p_o dh/dz_o
+    for f_after, dc_after, dc, dz_after, dz_if_after, dh_dc, dh, dz_o, dz_ifg in net.full_steps[::-1]:
+        W_h_T_times(dz_after, received)  # W_h^T dz_{t+1}
+        add(dh, part, dh)  # dh_t = V^T dy_t + W_h^T dz_{t+1}
         multiply(dh_dc, dh, dc)  # dh_t dh_t/dc_t
         if peephole:
-            multiply(peep, dz_if_after.reshape(peep.shape), pdz)  # p_i dz_i, p_f dz_f of step t + 1
-            for of_gate in pdz:
-                add(dc, of_gate, dc)  # dc_t so far + p_i dz_i, then + p_f dz_f
-        if forget_gate:
-            multiply(f_after, dc_after, from_after)  # f_{t+1} dc_{t+1}
-            add(dc, from_after, dc)  # dc_t = dc_t so far + f_{t+1} dc_{t+1}
-        else:
-            add(dc, dc_after, dc)  # dc_t = dc_t so far + dc_{t+1}
+            multiply(p_if, dz_if_after, pdz)  # p_i dz_i, p_f dz_f of step t + 1
+            for pdz_of_gate in pdz:
+                add(dc, pdz_of_gate, dc)  # dc_t so far + p_i dz_i, then + p_f dz_f
+        multiply(f_after, dc_after, part)  # f_{t+1} dc_{t+1}
+        add(dc, part, dc)  # dc_t = dc_t so far + f_{t+1} dc_{t+1}
         multiply(dz_o, dh, dz_o)  # dz_o = dh_t dh_t/dz_o
-        of_cells = dz_ifg.reshape(-1, len(dc))
-        multiply(of_cells, dc, of_cells)  # dz_i, dz_f, dz_g = dc_t dc_t/dz
-
-
-# ---------------------------------------------------------------------------------------------- gradient descent
-
-
-# shared block
-def clip_by_norm(grad, limit):
-    """Scale each row of grad (S, P) in place to a Euclidean norm of at most limit; returns the norms before, (S,)."""
-    norm = np.sqrt(np.square(grad, dtype=np.float64).sum(axis=1))
-    grad *= (limit / np.maximum(norm, limit))[:, None].astype(grad.dtype)
-    return norm
-
-
-def descend(theta, change, grad, lr, momentum, active):
-    """One step of gradient descent with momentum: changes theta and change (S, P) in place.
-
-    A seed whose new parameters are not finite keeps its old parameters and becomes inactive.
-    """
-    change *= momentum
-    change -= lr * grad  # change = momentum change - rate gradient
-    new = theta + change  # theta = theta + change
-    active &= np.isfinite(new).all(axis=1)
-    np.copyto(theta, new, where=active[:, None])
+        multiply(dz_ifg, dc, dz_ifg)  # dz_i, dz_f, dz_g = dc_t dc_t/dz
 
 
 # -------------------------------------------------------------------------------------------- gradient check
@@ -480,7 +423,7 @@ def sigma(x):
 def outputs_from(cell, population, recorded, logistic):
     """Outputs (T, N, B) of networks (N, P) that read recorded values: h_{t-1} in v_t, and c in the peepholes.
 
-    recorded: a network of one seed after forward. Only c_t = f_t c_{t-1} + i_t g_t and y_t use the networks' own values.
+    recorded: a network of one seed after forward. Only c_t = f_t c_{t-1} + i_t g_t and y_t use a network's own values.
     """
     p = views(population, cell.shapes)
     v, c_recorded = recorded.v[:-1, :, 0], recorded.c[:, :, 0]
@@ -513,7 +456,7 @@ def gradient_check():
 
         def loss(population):
             if full:
-                outputs = forward(Network(cell, population, T, B, logistic, backward=False), x)
+                outputs = forward(Network(cell, population, T, B, logistic), x)
             else:
                 outputs = outputs_from(cell, population, net, logistic)
             return squared_error(outputs, y)[0].sum(axis=1)
@@ -526,34 +469,14 @@ def gradient_check():
 # ---------------------------------------------------------------------------------------- evaluate and train
 
 
-def held_out(options):
-    """The held-out sequences of every seed, drawn once: [(x (T, D, S, n), y (T, S, n)), ...] in batches of EVAL_BATCH.
-
-    There are at least eval_n sequences in all.
-    """
-    return [draw_population(options, (EVAL, k), EVAL_BATCH) for k in range(math.ceil(options.eval_n / EVAL_BATCH))]
-
-
-def recorded_sequences(options):
-    """The sequences of snapshots.npz, x (T, D, n), y (T, n), with distances spread evenly from D_min to D_max."""
-    gap = np.linspace(options.D_min, options.D_max, RECORDED).round().astype(int)
-    return make_batch(stream(options.record, RECORD), RECORDED, options, gap=gap)
-
-
-def solved(x, y, output):
-    """Whether the largest output (T, S, n) after the second spike is at the step where y is 1: (S, n)."""
-    behind_second = x[:, 0].cumsum(axis=0) == 2
-    behind_second &= x[:, 0] == 0
-    return np.where(behind_second, output, -np.inf).argmax(axis=0) == y.argmax(axis=0)
-
-
 def evaluate(net, batches, options):
     """Mean squared error and solve rate, (S,) each, over the first eval_n held-out sequences."""
     errors, rates = [], []
     for x, y in batches:
         output = forward(net, x)
         errors.append(np.square(output - y).mean(axis=0))
-        rates.append(solved(x, y, output))
+        behind_second = (x[:, 0].cumsum(axis=0) == 2) & (x[:, 0] == 0)
+        rates.append(np.where(behind_second, output, -np.inf).argmax(axis=0) == y.argmax(axis=0))
     return tuple(np.concatenate(parts, axis=1)[:, : options.eval_n].mean(axis=1) for parts in (errors, rates))
 
 
@@ -562,17 +485,29 @@ def learning_rate(options, step):
     return options.lr * (0.5 + 0.5 * math.cos(math.pi * step / options.steps) if options.schedule == "cosine" else 1)
 
 
+# shared block
+def clip_by_norm(grad, limit):
+    """Scale each row of grad (S, P) in place to a Euclidean norm of at most limit; returns the norms before, (S,)."""
+    norm = np.sqrt(np.square(grad, dtype=np.float64).sum(axis=1))
+    grad *= (limit / np.maximum(norm, limit))[:, None].astype(grad.dtype)
+    return norm
+
+
 def update(net, theta, change, x, y, options, step, alive):
     """Train on one sequence per seed, x (T, D, S, 1) with targets y (T, S, 1). Returns the mean squared error (S,).
 
-    If the loss, the gradient or the update of a seed is not finite, alive (S,) becomes False for this seed.
+    Changes theta and change (S, P). If the loss or the new parameters of a seed are not finite, it keeps its parameters
+    and its entry of alive (S,) becomes False.
     """
     loss, dy = squared_error(forward(net, x), y, net.logistic)
     backward(net, dy, options.gradient == "full")
-    alive &= np.isfinite(loss[:, 0])
     if options.clip is not None:
         clip_by_norm(net.grad, options.clip)
-    descend(theta, change, net.grad, learning_rate(options, step), options.momentum, alive)
+    change *= options.momentum
+    change -= learning_rate(options, step) * net.grad  # change = momentum change - rate gradient
+    new = theta + change  # theta = theta + change
+    alive &= np.isfinite(loss[:, 0]) & np.isfinite(new).all(axis=1)
+    np.copyto(theta, new, where=alive[:, None])
     return loss[:, 0] * 2 / len(x)
 
 
@@ -583,8 +518,9 @@ def train(cell, options, networks=1):
     """
     S, T, steps, logistic = len(options.seeds), options.T, options.steps, options.output == "logistic"
     theta = init_theta(cell, options)
-    change, net, batches = np.zeros_like(theta), Network(cell, theta, T, 1, logistic), held_out(options)
-    eval_net = Network(cell, theta, T, EVAL_BATCH, logistic, backward=False)
+    change, net = np.zeros_like(theta), Network(cell, theta, T, 1, logistic)
+    eval_net = Network(cell, theta, T, EVAL_BATCH, logistic)
+    batches = [draw_population(options, (EVAL, k), EVAL_BATCH) for k in range(math.ceil(options.eval_n / EVAL_BATCH))]
     history = {"step": [], "train_loss": [], "test_mse": [], "solve_rate": []}
     loss_sum, alive, diverged_at = np.zeros(S), np.ones(S, bool), [None] * S
     started = time.perf_counter()
@@ -619,10 +555,10 @@ def train(cell, options, networks=1):
         "final": {name: history[name][-1] for name in ("test_mse", "solve_rate")},
         "sequences_to_99": first_reached(history, SOLVED, 1),
     }
-    recorded, (x, y) = options.seeds.index(options.record), recorded_sequences(options)
-    record_net = Network(cell, theta[recorded : recorded + 1], T, RECORDED, logistic, backward=False)
-    output = forward(record_net, x[:, :, None])
-    arrays = {"x": x, "y": y, "output": output[:, 0], "c": record_net.c[1:, :, 0]}
+    r, (x, y) = options.seeds.index(options.record), batches[0]
+    output = forward(eval_net, x)
+    arrays = {"x": x[:, :, r], "y": y[:, r], "output": output[:, r], "c": eval_net.c[1:, :, r]}
+    arrays = {name: array[..., :RECORDED] for name, array in arrays.items()}
     return result, arrays | {f"weights/{name}": array for name, array in vars(net.p).items()}
 
 
