@@ -237,7 +237,6 @@ PENDING = (  # points whose runs have not finished
     "one/3a-3",
     "one/3b-3",
     "nearest/4-3",
-    "one/5",
     "nearest/5",
     "nearest/6b",
 )

@@ -64,7 +64,7 @@ POINTS = {
     **{f"fresh/rate-{T}": f"--seeds {'30-59' if T <= 200 else '30-39'} {length} --lr 0.08"
        for T, length in LENGTHS.items()},
 }  # fmt: skip
-PENDING = ("longer/writeup", "fresh/biases-1000", "fresh/rate", *(f"fresh/rate-{T}" for T in LENGTHS))  # not finished
+PENDING = ("fresh/biases-1000", *(f"fresh/rate-{T}" for T in LENGTHS))  # not finished
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 ONLY = {"behind_second": ("thirty_seeds/default", "thirty_seeds/writeup", "ablations/add")}  # measures of few points
 FOLLOWED = ("recipe/writeup", "recipe/output", "recipe/default", "thirty_seeds/default", "thirty_seeds/writeup",

@@ -211,3 +211,26 @@ def test_tls_refuses_who_has_no_certificate_of_the_ca(tmp_path):
         assert stranger.poll() is not None or "SSL" in cluster.log("worker-7") + cluster.log("scheduler")
     finally:
         cluster.stop()
+
+
+def test_without_the_package_one_line_says_how_to_install_it(tmp_path):
+    (tmp_path / "distributed.py").write_text("raise ImportError")
+    words = command("tcp://127.0.0.1:1", "--", *WORDS, "--out", tmp_path / "run")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "-r requirements-cluster.txt" in done.stderr
+
+
+def test_the_page_names_only_options_that_exist():
+    text = (ROOT / "studies" / "README.md").read_text()
+    helps = {
+        "dask scheduler": [sys.executable, "-m", "distributed.cli.dask_scheduler", "--help"],
+        "dask worker": [sys.executable, "-m", "distributed.cli.dask_worker", "--help"],
+        "python3 -m studies run": [sys.executable, "-m", "studies", "run", "--help"],
+    }
+    for program, command in helps.items():
+        there = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+        lines = [line for line in text.splitlines() if line.startswith(f"    {program}")]
+        named = {word for line in lines for word in re.findall(r"(?<!\S)--[a-z-]+", line)}
+        assert lines and named, program
+        assert [word for word in named if not re.search(rf"{word}\b", there)] == [], program

@@ -126,6 +126,11 @@ def test_a_failed_shard_is_reported_and_the_others_continue(tmp_path):
     ("run -- temporal_order_3bit.py --out /proc/x", 2, "/proc/x"),
     ("run -- temporal_order_3bit.py --T 4 --out /tmp/x", 2, "the least is 5"),
     ("measure /nowhere", 1, "/nowhere"), ("fly", 2, "fly"),
+    ("run temporal_order_3bit --cluster http://x", 2, "is no address"),
+    ("run temporal_order_3bit --cluster tls://x:1", 2, "--tls-key"),
+    ("run temporal_order_3bit --cluster tcp://x:1 --tls-ca README.md", 2, "none of them"),
+    ("run temporal_order_3bit --shard-timeout 5", 2, "need --cluster"),
+    ("run temporal_order_3bit --cluster tls://x:1 --tls-ca a --tls-cert b --tls-key c", 2, "there is no file a"),
 ])  # fmt: skip
 def test_bad_input_is_one_clear_line(arguments, status, words):
     done = studies(*arguments.split())
