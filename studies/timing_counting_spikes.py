@@ -69,8 +69,20 @@ POINTS = {
     **{f"periods/{task}-{name}": f"--seeds 100-109 {words}{settings}"
        for task, words in PERIODS.items() for name, settings in PERIODS_SETTINGS.items()},
 }  # fmt: skip
+THERE = (
+    "periods/gts-cells",
+    "periods/gts-cells-rate",
+    "periods/gts-cells-rate-steps",
+    "periods/gts-cells-steps",
+    "periods/gts-clip",
+    "periods/gts-rate",
+    "periods/gts-recipe",
+    "periods/gts-steps",
+)  # of several periods
 PENDING = tuple(  # points whose runs have not finished
-    name for name in POINTS if name.startswith(("longer/600", "longer/1000", "generate-fresh/", "periods/"))
+    name
+    for name in POINTS
+    if name.startswith(("longer/600", "longer/1000", "generate-fresh/", "periods/")) and name not in THERE
 )
 WEIGHTS = tuple(name for name in POINTS if name.startswith("thirty_seeds/"))  # points whose weights are kept
 
