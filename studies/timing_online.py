@@ -36,8 +36,8 @@ step t + 1.
 
 Training. change = momentum change - rate gradient, theta = theta + change. --clip limits the norm of the gradient of a
 sequence. Sequence n of a seed is sequence n of the same seed in timing_counting_spikes.py with its batches of 32: chunk
-k of 512 sequences comes from the stream (seed, TRAIN, k), and its sequences are used one after the other. Initial
-weights and held-out sequences are the same, too.
+k of 512 sequences comes from the stream (seed, TRAIN, k), and its sequences are used one after the other. Held-out
+sequences and initial weights are the same, too. The initial biases of gates are those of its recipe writeup.
 
 Axes of arrays: S seeds (independent networks, trained together), T steps, B sequences (in training 1), D inputs (1), H
 cells, K = H + D + 1 rows of v_t, G gates of a cell, R = (G + 1) H rows of gates and candidates, P parameters of a
@@ -711,10 +711,10 @@ def build_parser():
     add("--steps", "--n-steps", "--n_steps", "--max-iters", "--iters", type=positive, default=50_000,
         help="training sequences, each with one change of the weights")  # fmt: skip
     add("--hidden", type=positive, default=8, help="number of cells")
-    add("--input-gate-bias", type=float, default=-4.0, help="initial bias of the input gates")
-    add("--forget-gate-bias", type=float, default=5.0, help="initial bias of the forget gates")
+    add("--input-gate-bias", type=float, default=0.0, help="initial bias of the input gates")
+    add("--forget-gate-bias", type=float, default=1.0, help="initial bias of the forget gates")
     add("--peephole-std", type=float, default=0.1, help="standard deviation of initial peepholes; 0 is allowed")
-    add("--lr", type=real, default=0.003, help="learning rate")
+    add("--lr", type=real, default=0.01, help="learning rate")
     add("--momentum", type=float, default=0.9, help="share of the last change in the next one")
     add("--schedule", choices=["constant", "cosine"], default="constant", help="how the learning rate changes")
     add("--clip", type=real, help="limit on the norm of the gradient of a sequence (if not given: none)")

@@ -75,7 +75,7 @@ def plain_gradient(p, cell, steps, target, logistic, full):
 
 
 def test_sequences_and_initial_weights_are_those_of_the_experiment():
-    ours, theirs = options_of(lab, "--seeds", "5,7"), options_of(batches, "--seeds", "5,7")
+    ours, theirs = options_of(lab, "--seeds", "5,7"), options_of(batches, "--seeds", "5,7", "--recipe", "writeup")
     assert batches.CHUNK * theirs.batch == lab.CHUNK and theirs.batch == 32
     for k in 0, 3:
         drawn = lab.draw_population(ours, (lab.TRAIN, k), lab.CHUNK)
@@ -200,7 +200,6 @@ def weights(arrays, variant):
 def test_training_is_that_of_a_plain_network(tmp_path, monkeypatch, words):
     monkeypatch.setattr(lab, "CHUNK", 4)
     words = [*SHORT, *words.split(), "--seeds", "3", "--steps", "6", "--lr", "0.05", "--dtype", "float64"]
-    words += ["--input-gate-bias", "0", "--forget-gate-bias", "1"]
     options, (results, arrays) = options_of(lab, *words), ran(tmp_path / "run", *words, "--eval-every", "3")
     (variant,), logistic, full = results["runs"], options.output == "logistic", options.gradient == "full"
     cell = lab.Cell(8, 1, options.peep, options.forget_gate)
@@ -227,8 +226,7 @@ def test_training_is_that_of_a_plain_network(tmp_path, monkeypatch, words):
 
 @pytest.mark.parametrize("words", ["", "--gradient full --no-forget-gate", "--output logistic --dtype float64"])
 def test_a_seed_is_the_same_alone_and_with_others(words, tmp_path):
-    words = [*SHORT, *words.split(), "--steps", "40", "--eval-every", "20", "--lr", "0.01", "--clip", "1"]
-    words += ["--input-gate-bias", "0", "--seeds"]
+    words = [*SHORT, *words.split(), "--steps", "40", "--eval-every", "20", "--clip", "1", "--seeds"]
     runs = {seeds: ran(tmp_path / seeds, *words, seeds) for seeds in ("4,0,9", "4", "0,9")}
     whole = runs["4,0,9"]
     for name in [name for name in whole[1] if "/weights/" in name]:
@@ -241,7 +239,7 @@ def test_a_seed_is_the_same_alone_and_with_others(words, tmp_path):
 
 
 def test_short_tasks_are_learned(tmp_path):
-    words = "--T 9 --D-min 1 --D-max 2 --input-gate-bias 0 --forget-gate-bias 1 --lr 0.02 --steps 3000 --seeds 1,2"
+    words = "--T 9 --D-min 1 --D-max 2 --lr 0.02 --steps 3000 --seeds 1,2"
     results, _ = ran(tmp_path / "run", *words.split(), "--no-peep", "--eval-n", "64")
     history, final = (results["runs"]["vanilla"][name] for name in ("history", "final"))
     assert (np.array(history["train_loss"][-1]) < np.array(history["train_loss"][1])).all()
@@ -258,7 +256,7 @@ def test_a_seed_that_diverges_is_frozen(tmp_path):
 
 
 def test_one_seed_diverges_and_the_other_goes_on():
-    options, cell = options_of(lab, *SHORT, "--seeds", "3,4", "--lr", "0.01"), lab.Cell()
+    options, cell = options_of(lab, *SHORT, "--seeds", "3,4"), lab.Cell()
     theta = lab.init_theta(cell, options)
     theta[1, 0] = np.nan
     start, alive, net = theta.copy(), np.ones(2, bool), lab.Network(cell, theta, options.T, 1)
