@@ -2,9 +2,7 @@
 # make test     the linter and the tests
 # make studies  all runs for the tables of the reports; make paper, paper-long: rows of the tables of 1997
 # make bench    speed and memory, compared with PyTorch, JAX (make bench-peers installs them) and C
-# make clean    remove the environment and all caches, but not results/, viz/ and runs/
-#
-# JOBS=4 make studies runs four processes at the same time. Finished runs are kept; python3 -m studies list prints all.
+# make clean    remove the environment and all caches. JOBS=4 make studies runs four processes at the same time.
 
 PYTHON ?= python3
 JOBS ?= 2

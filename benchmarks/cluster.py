@@ -265,8 +265,8 @@ def hosts(folder):
             "same": same(folder / "alone", folder / "hosts")}  # fmt: skip
 
 
-def pieces_of(names, longest, cores):
-    """Seconds of the shards of points, if each point is cut as the runner cuts it."""
+def pieces_of(names, longest, cores, fixed):
+    """Seconds of the shards of points, if each point is cut as the runner cuts it. fixed: see fixed_part."""
     found = []
     points = studies.points_of(names)
     wanted = runner.wanted_shards(len(points), cores)
@@ -278,14 +278,9 @@ def pieces_of(names, longest, cores):
         seconds, n = sum(run["wall_clock_s"] for run in results["runs"].values()), len(results["seeds"])
         pieces = min(n, max(wanted, int(np.ceil(seconds / longest))))
         # A shard of n / pieces seeds takes more than seconds / pieces: steps have a part that does not depend on seeds.
-        share = FIXED + (1 - FIXED) / pieces
+        share = fixed + (1 - fixed) / pieces
         found += [seconds * share] * pieces
     return found
-
-
-FIXED = (
-    0.3  # the part of a step's time that does not depend on the number of seeds, of thirty; replaced by a measurement
-)
 
 
 def fixed_part(of_scaling):
@@ -296,17 +291,16 @@ def fixed_part(of_scaling):
 
 def model(found):
     """Seconds of studies on some cores: longest shard first, each with the overhead that was measured."""
-    global FIXED
-    FIXED, overhead = fixed_part(found["scaling"]), found["empty"]["overhead"]
+    fixed, overhead = fixed_part(found["scaling"]), found["empty"]["overhead"]
     rate = found["empty"]["tasks_per_s"]
-    result = {"fixed_part": FIXED, "overhead": overhead, "rate": rate}
+    result = {"fixed_part": fixed, "overhead": overhead, "rate": rate}
     for name, names in {
         "studies": list(studies.STUDIES[:4]) + ["lstm_1997/questions"],
         "paper-long": ["lstm_1997/long"],
     }.items():
         result[name] = {}
         for cores in CORES:
-            shards = sorted(pieces_of(names, runner.LONGEST, cores), reverse=True)
+            shards = sorted(pieces_of(names, runner.LONGEST, cores, fixed), reverse=True)
             ends = [0.0] * cores
             for k, seconds in enumerate(shards):
                 first = max(heapq.heappop(ends), k / rate)

@@ -214,7 +214,14 @@ def documents():
 
 
 def again(names):
-    """The command that repeats points, or the headline of a script, and its duration, in one line of Markdown."""
+    """The command that repeats points, the headline of a script, or a module of studies that trains by itself.
+
+    With its duration, in one line of Markdown.
+    """
+    if names.startswith("studies."):
+        found = json.loads((ROOT / study_of(names.removeprefix("studies.")).FOLDER / "results.json").read_text())
+        cpu, seconds = found["environment"]["cpu"], sum(numbers_of(found, "wall_clock_s"))
+        return f"To repeat this: `python3 -m {names}` ({duration(seconds)} on one core, {cpu_name(cpu)})"
     if names.endswith(".py"):
         measured = study_of("benchmarks").benchmark("durations")
         seconds, cpu = measured["seconds"][f"python3 {names}"], measured["environment"]["cpu"]
@@ -226,11 +233,22 @@ def again(names):
         found = json.loads(path.read_text())
         seconds += sum(run["wall_clock_s"] for run in found["runs"].values())
         processors |= {machine["cpu"] for machine in [found["environment"], *found.get("environments", [])]}
-    names_of = sorted({re.sub(r"\(R\)| Processor.*", "", processor) for processor in processors})
+    names_of = sorted(set(map(cpu_name, processors)))
     runs = "1 run" if len(points) == 1 else f"{len(points)} runs"
     pending = f", of which {len(paths) - len(there)} have not finished" if there != paths else ""
     words = f"{runs}{pending}, {duration(seconds)} on one core, {' and '.join(names_of)}"
     return f"To repeat this: `python3 -m studies run {names} --again` ({words})"
+
+
+def cpu_name(cpu):
+    """A short name of a processor."""
+    return re.sub(r"\(R\)| Processor.*", "", cpu)
+
+
+def numbers_of(found, key):
+    """All values of a key in nested dicts."""
+    values = [number for value in found.values() if isinstance(value, dict) for number in numbers_of(value, key)]
+    return values + [value for name, value in found.items() if name == key]
 
 
 def in_one_line(text):

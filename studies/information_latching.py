@@ -56,7 +56,6 @@ POINTS = {
     "answer/hard": f"{ANSWER} --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5",
     "answer/hard-fresh": f"{ANSWER} --lr 0.005 --forget-gate-bias 5 --input-gate-bias -2.5 --seeds 200-229",
 }
-MINIMAL = "results/information_latching/minimal"  # the folder of minimal_latching.py
 WEIGHTS = ("figure/asker", "figure/shuffled")  # points that keep the weights of their networks
 
 
@@ -347,7 +346,7 @@ def latch_answer():
 
 def minimal():
     """The trials of the smallest latch: {setting: {T: {name: (trials,)}}}."""
-    found, settings = load_run(ROOT / MINIMAL, "minimal_latching", "python3 -m studies.minimal_latching"), {}
+    found, settings = load_run(ROOT / smallest.FOLDER, "minimal_latching", "python3 -m studies.minimal_latching"), {}
     for name, setting in found["settings"].items():
         lengths = {
             int(T): {key: np.array(values) for key, values in of.items()} for T, of in setting["lengths"].items()

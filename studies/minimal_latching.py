@@ -36,6 +36,7 @@ from studies.report import ROOT
 L, TARGETS = 3, np.array([-0.8, 0.8])[:, None, None]
 REGION, N_TEST, LEARNED = 0.4, 1000, 0.99
 LENGTHS = (5, 10, 15, 20, 30, 40, 60, 80, 100)
+FOLDER = "results/information_latching/minimal"
 STEPS = 5000
 TRIALS = range(100)
 SETTINGS = {  # w before training, standard deviation of the noise, rate; rates were tried on trials 100 to 129
@@ -117,7 +118,7 @@ def main(argv=None):
     """Run the command line argv. Returns the exit status: 0, or 1 if the gradient check failed."""
     parser = argparse.ArgumentParser("studies.minimal_latching", description=__doc__.splitlines()[0])
     parser.add_argument("--gradcheck", action="store_true", help="only check the gradient")
-    parser.add_argument("--out", default="results/information_latching/minimal", metavar="DIR", help="folder")
+    parser.add_argument("--out", default=FOLDER, metavar="DIR", help="folder")
     options = parser.parse_args(argv)
     if options.gradcheck:
         return gradient_check()

@@ -708,8 +708,16 @@ def claims_of_recipe():
     )
     assert max(paired(forget, writeup), paired(closed, writeup)) < 0.01 and paired(closed, writeup, 0.001) > 0.05
     less, _, p = less_and_more(errors(rate), errors(ours))
-    assert p < 0.001
+    again, longer = point("fresh/rate"), point("longer/writeup")
+    less_fresh, _, p_fresh = less_and_more(errors(again), errors(fresh))
+    stuck = ~(errors(writeup) < 0.03)
+    assert max(p, p_fresh, paired(longer, writeup)) < 0.01 and (errors(longer)[~stuck] < 0.03).all()
     return [
+        f"With 32,000 steps instead of 8,000, {int((errors(longer)[stuck] < 0.03).sum())} of the {stuck.sum()} seeds "
+        f"that are stuck with the write-up's recipe get below 0.03 ({p_value(paired(longer, writeup))}), so that "
+        f"{below(longer)} end below it.",
+        f"On fresh seeds, 1000 to 1099, the error is smaller with 0.08 on {less_fresh} of {len(errors(fresh))} "
+        f"({p_value(p_fresh)}), and {below(again, 0.001)} end below 0.001.",
         f"Each of the two gate biases alone raises the share of seeds below 0.03 (forget gates: "
         f"{p_value(paired(forget, writeup))}; input gates: {p_value(paired(closed, writeup))}).",
         f"At 0.001 we cannot distinguish the input bias alone from the write-up's recipe "
